@@ -1,0 +1,43 @@
+/*
+ * Audio files as takes: facts, samples and the recipe inside. Reads what libsndfile reads.
+ */
+#ifndef TIMBRE_AUDIO_H
+#define TIMBRE_AUDIO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "timbre/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct timbre_audio timbre_audio;
+
+typedef struct timbre_audio_info {
+    size_t struct_size;
+    int rate_hz;
+    int n_channels;
+    int64_t n_frames;
+    char format[48]; /* "WAV, 16 bit", "FLAC, 16 bit", "MP3" */
+} timbre_audio_info;
+
+/* Open for reading. Returns owned (timbre_audio_close accepts NULL). NOT_FOUND, PERMISSION, BAD_FILE. */
+TIMBRE_MUST_USE timbre_status timbre_audio_open(const char *path, timbre_audio **out,
+                                                timbre_error *err);
+void timbre_audio_close(timbre_audio *audio);
+void timbre_audio_get_info(const timbre_audio *audio, timbre_audio_info *info);
+/* The recipe inside the file as JSON, or NULL when there is none (or none that can be trusted to be
+ * one: not JSON, over 8 KiB). Valid until close. */
+const char *timbre_audio_recipe(const timbre_audio *audio);
+/* Read up to n_frames interleaved float frames (-1..1) at the position; *n_read < n_frames at the end. */
+TIMBRE_MUST_USE timbre_status timbre_audio_read(timbre_audio *audio, float *out, int64_t n_frames,
+                                                int64_t *n_read, timbre_error *err);
+TIMBRE_MUST_USE timbre_status timbre_audio_seek(timbre_audio *audio, int64_t frame,
+                                                timbre_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,95 @@
+/*
+ * A generation request and the one table of its fields. The table drives the command line's flags,
+ * the check of HTTP bodies, the settings, the recipe and the documents; nothing about a field is
+ * written down twice.
+ */
+#ifndef TIMBRE_REQUEST_H
+#define TIMBRE_REQUEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "timbre/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum timbre_field_type {
+    TIMBRE_FIELD_TEXT,    /* UTF-8; min and max are bytes */
+    TIMBRE_FIELD_INTEGER, /* min and max are values */
+    TIMBRE_FIELD_NUMBER,
+    TIMBRE_FIELD_BOOLEAN,
+    TIMBRE_FIELD_CHOICE,  /* one of `choices` */
+} timbre_field_type;
+
+/* Backends as a bit mask: which of them use a field. */
+enum {
+    TIMBRE_BACKEND_SKETCH = 1 << 0,
+};
+
+typedef struct timbre_field {
+    const char *name;           /* on the wire and in the recipe: "duration_seconds" */
+    timbre_field_type type;
+    double min, max;            /* inclusive */
+    const char *default_text;   /* as a flag's value; NULL: none, or decided when resolved */
+    const char *const *choices; /* CHOICE: NULL-terminated; else NULL */
+    const char *flag;           /* long option without dashes: "length"; NULL: not a flag */
+    char short_flag;            /* 'l', or 0 */
+    const char *value_name;     /* in help: "SEC"; NULL for BOOLEAN */
+    const char *help;           /* one line, lower case, no full stop */
+    unsigned backends;          /* TIMBRE_BACKEND_* that use it */
+    int accepted_unused;        /* clients of the first contract may send it to a backend without it:
+                                   accepted and listed in extras.unused */
+} timbre_field;
+
+/* All fields in wire order. Static storage. */
+const timbre_field *timbre_request_fields(size_t *n_fields);
+
+typedef struct timbre_request timbre_request;
+
+/* A request with nothing set. Returns owned (timbre_request_free accepts NULL). */
+TIMBRE_MUST_USE timbre_status timbre_request_new(timbre_request **out, timbre_error *err);
+void timbre_request_free(timbre_request *request);
+TIMBRE_MUST_USE timbre_status timbre_request_copy(const timbre_request *request,
+                                                  timbre_request **out, timbre_error *err);
+
+/*
+ * Set field `name` from text as a flag or setting gives it ("10", "true", "wav"; seed also "random",
+ * which unsets it). Unknown name, wrong type or out of range: BAD_INPUT naming field, value, limit.
+ */
+TIMBRE_MUST_USE timbre_status timbre_request_set(timbre_request *request, const char *name,
+                                                 const char *value, timbre_error *err);
+
+/*
+ * Set fields from a JSON object of len_bytes bytes (a request body, or a recipe's "request"). null
+ * counts as absent; integers are accepted for numbers; unknown fields, duplicates and wrong types are
+ * refused by name. Nothing is changed on failure.
+ */
+TIMBRE_MUST_USE timbre_status timbre_request_set_json(timbre_request *request, const char *json,
+                                                      size_t len_bytes, timbre_error *err);
+
+/* Whether a field has a value. Unknown names: 0. */
+int timbre_request_has(const timbre_request *request, const char *name);
+
+/* The request as canonical JSON: fields in table order, unset ones left out, ASCII with \u escapes.
+ * Returns owned (free), NULL for memory. */
+char *timbre_request_format(const timbre_request *request);
+
+/*
+ * Fill in what was not asked: defaults, the model, a drawn seed (below 2^32). Then check the whole:
+ * a prompt is required; a field that the chosen backend does not use is refused by name. After this
+ * the request makes the same sound every time.
+ */
+TIMBRE_MUST_USE timbre_status timbre_request_resolve(timbre_request *request, timbre_error *err);
+
+/* Values of a resolved request; text is valid until the request changes. */
+const char *timbre_request_text(const timbre_request *request, const char *name);
+int64_t timbre_request_integer(const timbre_request *request, const char *name);
+double timbre_request_number(const timbre_request *request, const char *name);
+int timbre_request_boolean(const timbre_request *request, const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
