@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-void tb_log_write(const tb_log *log, timbre_log_level level, const char *fmt, ...)
+void tb_logger_write(const tb_logger *log, timbre_log_level level, const char *fmt, ...)
 {
     if (log == NULL || log->fn == NULL || level < log->min_level)
         return;

@@ -8,6 +8,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 static int online_count(void)
 {
     long n = sysconf(_SC_NPROCESSORS_ONLN);
@@ -46,13 +50,22 @@ int tb_cpu_count(void)
 }
 #endif
 
+#if defined(__x86_64__)
+/* __builtin_cpu_supports("f16c") is unknown to clang 14. */
+static bool has_f16c(void)
+{
+    unsigned eax, ebx, ecx, edx;
+    return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+#endif
+
 tb_cpu_features tb_cpu_detect(void)
 {
     tb_cpu_features f = {0};
 #if defined(__x86_64__)
     __builtin_cpu_init(); /* also checks that the OS saves the wide registers */
-    f.avx2_fma_f16c = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                      __builtin_cpu_supports("f16c");
+    f.avx2_fma_f16c =
+        __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     f.avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 #elif defined(__aarch64__)

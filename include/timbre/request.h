@@ -77,6 +77,13 @@ int timbre_request_has(const timbre_request *request, const char *name);
 char *timbre_request_format(const timbre_request *request);
 
 /*
+ * Where no output format is asked yet, take it from the ending of the file name `path`. An ending that
+ * is no known format, or not the asked one: BAD_INPUT.
+ */
+TIMBRE_MUST_USE timbre_status timbre_request_match_path(timbre_request *request, const char *path,
+                                                        timbre_error *err);
+
+/*
  * Fill in what was not asked: defaults, the model, a drawn seed (below 2^32). Then check the whole:
  * a prompt is required; a field that the chosen backend does not use is refused by name. After this
  * the request makes the same sound every time.

@@ -1,0 +1,257 @@
+/* The engine object and the life of one generation: resolve, run the backend, recipe, save. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/audio/audio_file.h"
+#include "engine/base/limits.h"
+#include "engine/base/random.h"
+#include "engine/base/str.h"
+#include "engine/os/cpu.h"
+#include "engine/pipeline/json.h"
+#include "engine/pipeline/recipe.h"
+#include "engine/pipeline/request.h"
+#include "engine/pipeline/save.h"
+
+struct timbre_engine {
+    timbre_engine_options options; /* texts owned by the engine */
+    tb_logger log;
+    tb_pool *pool;
+    void *sketch; /* state of tb_backend_sketch */
+};
+
+void timbre_engine_free(timbre_engine *engine)
+{
+    if (engine == NULL)
+        return;
+    tb_backend_sketch.close(engine->sketch);
+    tb_pool_free(engine->pool);
+    free(engine);
+}
+
+tb_status timbre_engine_new(const timbre_engine_options *options, timbre_engine **out,
+                            tb_error *err)
+{
+    *out = NULL;
+    timbre_engine *engine = calloc(1, sizeof *engine);
+    if (engine == NULL)
+        return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the engine");
+    size_t n = options->struct_size < sizeof engine->options ? options->struct_size
+                                                             : sizeof engine->options;
+    memcpy(&engine->options, options, n);
+    engine->log = (tb_logger){.fn = engine->options.log,
+                           .user = engine->options.log_user,
+                           .min_level = engine->options.log_level};
+    tb_status st = tb_pool_new(engine->options.n_threads, &engine->pool, err);
+    if (st == TIMBRE_OK)
+        st = tb_backend_sketch.open(&engine->options, &engine->sketch, err);
+    engine->options.soundfont = engine->options.data_dir = NULL; /* the caller's; copied by open */
+    if (st != TIMBRE_OK) {
+        timbre_engine_free(engine);
+        return st;
+    }
+    *out = engine;
+    return TIMBRE_OK;
+}
+
+void tb_result_deinit(tb_result *result)
+{
+    free(result->pcm);
+    free(result->midi);
+    json_decref(result->ingredients);
+    json_decref(result->extras);
+    *result = (tb_result){0};
+}
+
+void timbre_take_free(timbre_take *take)
+{
+    if (take == NULL)
+        return;
+    free(take->path);
+    free(take->recipe);
+    free(take->metadata);
+    free(take->sidecar);
+    free(take->bytes);
+    free(take->midi);
+    free(take);
+}
+
+tb_status tb_uuid_draw(char out[37], tb_error *err)
+{
+    unsigned char b[16];
+    tb_status st = tb_entropy(b, sizeof b, err);
+    if (st != TIMBRE_OK)
+        return st;
+    b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
+    b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+    snprintf(out, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+             b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
+             b[14], b[15]);
+    return TIMBRE_OK;
+}
+
+static char *format_metadata(const timbre_request *request, const tb_result *result)
+{
+    double seconds = (double)result->n_frames / TB_SAMPLE_RATE_HZ;
+    json_t *j = json_pack("{s:s, s:I, s:s, s:f, s:O}", "prompt",
+                          timbre_request_text(request, "prompt"), "seed",
+                          (json_int_t)timbre_request_integer(request, "seed"), "model_id",
+                          timbre_request_text(request, "model_id"), "duration_seconds", seconds,
+                          "extras", result->extras);
+    char *text = tb_json_format(j);
+    json_decref(j);
+    return text;
+}
+
+/* Everything about the take but its file. */
+static tb_status make_take(const tb_backend *backend, const tb_job *job, tb_result *result,
+                           timbre_take **out, tb_error *err)
+{
+    timbre_take *take = calloc(1, sizeof *take);
+    if (take == NULL)
+        return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a take");
+    take->made_at = time(NULL);
+    tb_status st = tb_uuid_draw(take->id, err);
+    if (st == TIMBRE_OK && json_object_set_new(result->ingredients, "libsndfile",
+                                               json_string(tb_audio_library_version())) != 0)
+        st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a recipe");
+    if (st == TIMBRE_OK)
+        st = tb_recipe_format(backend, job->request, result, &take->recipe, err);
+    if (st == TIMBRE_OK && (take->metadata = format_metadata(job->request, result)) == NULL)
+        st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the metadata");
+    take->midi = result->midi;
+    take->midi_len_bytes = result->midi_len_bytes;
+    result->midi = NULL;
+    if (st != TIMBRE_OK) {
+        timbre_take_free(take);
+        return st;
+    }
+    *out = take;
+    return TIMBRE_OK;
+}
+
+static tb_status check_cancel(const tb_job *job, tb_error *err)
+{
+    if (!tb_progress_is_cancelled(&job->stages->progress))
+        return TIMBRE_OK;
+    return tb_fail(err, TIMBRE_CANCELLED, "interrupted");
+}
+
+static tb_status run_job(timbre_engine *engine, const tb_job *job, const timbre_output *output,
+                         timbre_take **out, tb_error *err)
+{
+    const tb_backend *backend = &tb_backend_sketch;
+    tb_result result = {0};
+    timbre_take *take = NULL;
+    tb_status st = backend->run(engine->sketch, job, &result, err);
+    if (st == TIMBRE_OK)
+        st = make_take(backend, job, &result, &take, err);
+    if (st == TIMBRE_OK)
+        st = check_cancel(job, err);
+    if (st == TIMBRE_OK) {
+        tb_stages_next(job->stages);
+        st = tb_save_run(output, job, &result, take, err);
+    }
+    if (st == TIMBRE_OK) {
+        tb_stages_finish(job->stages);
+    } else {
+        timbre_take_free(take);
+        take = NULL;
+    }
+    tb_result_deinit(&result);
+    *out = take;
+    return st;
+}
+
+tb_status timbre_generate(timbre_engine *engine, const timbre_request *request,
+                          const timbre_generate_options *options, timbre_take **out, tb_error *err)
+{
+    *out = NULL;
+    timbre_request *resolved;
+    tb_status st = timbre_request_copy(request, &resolved, err);
+    if (st != TIMBRE_OK)
+        return st;
+    if (options->output.path != NULL && !options->output.in_memory)
+        st = timbre_request_match_path(resolved, options->output.path, err);
+    if (st == TIMBRE_OK)
+        st = timbre_request_resolve(resolved, err);
+    if (st == TIMBRE_OK)
+        st = tb_save_check(&options->output, resolved, err);
+    if (st == TIMBRE_OK) {
+        tb_stages stages;
+        tb_stages_init(&stages, tb_backend_sketch.stages, tb_backend_sketch.n_stages, options);
+        tb_job job = {.request = resolved,
+                      .pool = engine->pool,
+                      .log = &engine->log,
+                      .stages = &stages};
+        st = run_job(engine, &job, &options->output, out, err);
+    }
+    timbre_request_free(resolved);
+    return st;
+}
+
+const char *timbre_take_id(const timbre_take *take)
+{
+    return take->id;
+}
+
+const char *timbre_take_path(const timbre_take *take)
+{
+    return take->path;
+}
+
+const char *timbre_take_recipe(const timbre_take *take)
+{
+    return take->recipe;
+}
+
+const char *timbre_take_metadata(const timbre_take *take)
+{
+    return take->metadata;
+}
+
+const char *timbre_take_sidecar(const timbre_take *take)
+{
+    return take->sidecar;
+}
+
+const char *timbre_take_file_sha256(const timbre_take *take)
+{
+    return take->file_sha256;
+}
+
+const unsigned char *timbre_take_bytes(const timbre_take *take, size_t *len_bytes)
+{
+    *len_bytes = take->bytes == NULL ? 0 : take->len_bytes;
+    return take->bytes;
+}
+
+const unsigned char *timbre_take_midi(const timbre_take *take, size_t *len_bytes)
+{
+    *len_bytes = take->midi_len_bytes;
+    return take->midi;
+}
+
+char *timbre_engine_describe(timbre_engine *engine)
+{
+    char cpu[64];
+    tb_cpu_describe(cpu, sizeof cpu);
+    json_t *facts = json_object();
+    tb_error err = {0};
+    tb_status st = tb_backend_sketch.check(engine->sketch, facts, &err);
+    json_t *backend =
+        json_pack("{s:s, s:s, s:b, s:s, s:s}", "name", tb_backend_sketch.name, "label",
+                  tb_backend_sketch.label, "ready", st == TIMBRE_OK, "error",
+                  st == TIMBRE_OK ? "" : err.message, "fix", st == TIMBRE_OK ? "" : err.fix);
+    json_t *fluidsynth = json_incref(json_object_get(facts, "fluidsynth"));
+    json_t *j = json_pack("{s:[o], s:i, s:s, s:{s:s, s:o*}, s:O*}", "backends", backend, "threads",
+                          tb_pool_n_threads(engine->pool), "cpu", cpu, "libraries", "libsndfile",
+                          tb_audio_library_version(), "fluidsynth", fluidsynth, "soundfont",
+                          json_object_get(facts, "soundfont"));
+    char *text = tb_json_format(j);
+    json_decref(j);
+    json_decref(facts);
+    return text;
+}

@@ -1,0 +1,27 @@
+/*
+ * The field table with ids, for code that names a field. Order is wire order; the texts, ranges and
+ * flags are in fields.c and nowhere else.
+ */
+#ifndef TB_PIPELINE_FIELDS_H
+#define TB_PIPELINE_FIELDS_H
+
+#include "timbre/request.h"
+
+typedef enum tb_field_id {
+    TB_FIELD_PROMPT,
+    TB_FIELD_NEGATIVE_PROMPT,
+    TB_FIELD_SEED,
+    TB_FIELD_DURATION_SECONDS,
+    TB_FIELD_MODEL_ID,
+    TB_FIELD_CFG_SCALE,
+    TB_FIELD_SCHEDULER,
+    TB_FIELD_LOOP,
+    TB_FIELD_OUTPUT_FORMAT,
+    TB_FIELD_COUNT
+} tb_field_id;
+
+const timbre_field *tb_field_get(tb_field_id id);
+/* Id by wire name, or -1. */
+int tb_field_find(const char *name);
+
+#endif

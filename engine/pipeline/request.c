@@ -1,0 +1,459 @@
+/*
+ * Values of a request, generic over the field table: every check reads its limits from there.
+ */
+#include "engine/pipeline/request.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "engine/base/limits.h"
+#include "engine/base/random.h"
+#include "engine/base/str.h"
+#include "engine/base/utf8.h"
+
+typedef struct {
+    bool is_set;
+    char *text; /* TEXT, CHOICE: owned */
+    int64_t integer;
+    double number;
+    bool boolean;
+} value;
+
+struct timbre_request {
+    value values[TB_FIELD_COUNT];
+};
+
+/* The sketch is what plays until a neural model is installed; it is the only backend so far. */
+static const char default_model[] = "sketch";
+
+tb_status timbre_request_new(timbre_request **out, tb_error *err)
+{
+    *out = calloc(1, sizeof **out);
+    return *out != NULL ? TIMBRE_OK : tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a request");
+}
+
+void timbre_request_free(timbre_request *request)
+{
+    if (request == NULL)
+        return;
+    for (int i = 0; i < TB_FIELD_COUNT; i++)
+        free(request->values[i].text);
+    free(request);
+}
+
+tb_status timbre_request_copy(const timbre_request *request, timbre_request **out, tb_error *err)
+{
+    timbre_request *copy;
+    tb_status st = timbre_request_new(&copy, err);
+    for (int i = 0; st == TIMBRE_OK && i < TB_FIELD_COUNT; i++) {
+        copy->values[i] = request->values[i];
+        if (request->values[i].text == NULL)
+            continue;
+        copy->values[i].text = tb_strdup(request->values[i].text);
+        if (copy->values[i].text == NULL)
+            st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a request");
+    }
+    if (st != TIMBRE_OK) {
+        timbre_request_free(copy);
+        copy = NULL;
+    }
+    *out = copy;
+    return st;
+}
+
+static tb_status set_text(value *v, const char *text, size_t len_bytes, tb_error *err)
+{
+    char *copy = malloc(len_bytes + 1);
+    if (copy == NULL)
+        return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a request");
+    memcpy(copy, text, len_bytes);
+    copy[len_bytes] = '\0';
+    free(v->text);
+    v->text = copy;
+    v->is_set = true;
+    return TIMBRE_OK;
+}
+
+static tb_status check_text(const timbre_field *f, const char *text, size_t len_bytes,
+                            tb_error *err)
+{
+    if ((double)len_bytes < f->min)
+        return tb_fail(err, TIMBRE_BAD_INPUT, "%s is empty", f->name);
+    return tb_utf8_require_text(f->name, text, len_bytes, (size_t)f->max, err);
+}
+
+static tb_status check_choice(const timbre_field *f, const char *text, tb_error *err)
+{
+    tb_str list = {0};
+    for (const char *const *c = f->choices; *c != NULL; c++) {
+        if (strcmp(*c, text) == 0) {
+            tb_str_deinit(&list);
+            return TIMBRE_OK;
+        }
+        tb_str_appendf(&list, "%s%s", c == f->choices ? "" : ", ", *c);
+    }
+    tb_status st = tb_fail(err, TIMBRE_BAD_INPUT, "%s '%.40s' is not one of: %s", f->name, text,
+                           tb_str_text(&list));
+    tb_str_deinit(&list);
+    return st;
+}
+
+static tb_status check_range(const timbre_field *f, double x, tb_error *err)
+{
+    if (x >= f->min && x <= f->max) /* false for NaN */
+        return TIMBRE_OK;
+    return tb_fail(err, TIMBRE_BAD_INPUT, "%s %.17g is not between %.17g and %.17g", f->name, x,
+                   f->min, f->max);
+}
+
+/* Numbers are kept to the microsecond or its like: six decimals survive JSON and back. */
+static double round_number(double x)
+{
+    return (double)(int64_t)(x * 1e6 + (x < 0 ? -0.5 : 0.5)) / 1e6;
+}
+
+static tb_status parse_integer(const timbre_field *f, const char *text, value *v, tb_error *err)
+{
+    char *end;
+    errno = 0;
+    long long n = strtoll(text, &end, 10);
+    if (end == text || *end != '\0')
+        return tb_fail(err, TIMBRE_BAD_INPUT, "%s '%.40s' is not a whole number", f->name, text);
+    if (errno == ERANGE || (double)n < f->min || (double)n > f->max)
+        return tb_fail(err, TIMBRE_BAD_INPUT, "%s %.40s is not between %.17g and %.17g", f->name,
+                       text, f->min, f->max);
+    v->integer = n;
+    v->is_set = true;
+    return TIMBRE_OK;
+}
+
+static tb_status parse_number(const timbre_field *f, const char *text, value *v, tb_error *err)
+{
+    char *end;
+    double x = strtod(text, &end);
+    if (end == text || *end != '\0')
+        return tb_fail(err, TIMBRE_BAD_INPUT, "%s '%.40s' is not a number", f->name, text);
+    tb_status st = check_range(f, x, err);
+    if (st != TIMBRE_OK)
+        return st;
+    v->number = round_number(x);
+    v->is_set = true;
+    return TIMBRE_OK;
+}
+
+static tb_status parse_boolean(const timbre_field *f, const char *text, value *v, tb_error *err)
+{
+    static const struct {
+        const char *word;
+        bool meaning;
+    } words[] = {{"true", true},   {"yes", true}, {"on", true},   {"1", true},
+                 {"false", false}, {"no", false}, {"off", false}, {"0", false}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i].word, text) == 0) {
+            v->boolean = words[i].meaning;
+            v->is_set = true;
+            return TIMBRE_OK;
+        }
+    return tb_fail(err, TIMBRE_BAD_INPUT, "%s '%.40s' is not true or false", f->name, text);
+}
+
+static tb_status parse_value(const timbre_field *f, const char *text, value *v, tb_error *err)
+{
+    tb_status st = TIMBRE_INTERNAL;
+    switch (f->type) {
+    case TIMBRE_FIELD_TEXT:
+        st = check_text(f, text, strlen(text), err);
+        return st == TIMBRE_OK ? set_text(v, text, strlen(text), err) : st;
+    case TIMBRE_FIELD_CHOICE:
+        st = check_choice(f, text, err);
+        return st == TIMBRE_OK ? set_text(v, text, strlen(text), err) : st;
+    case TIMBRE_FIELD_INTEGER:
+        return parse_integer(f, text, v, err);
+    case TIMBRE_FIELD_NUMBER:
+        return parse_number(f, text, v, err);
+    case TIMBRE_FIELD_BOOLEAN:
+        return parse_boolean(f, text, v, err);
+    }
+    return st;
+}
+
+static void unset(value *v)
+{
+    free(v->text);
+    *v = (value){0};
+}
+
+static tb_status unknown_field(const char *name, tb_error *err)
+{
+    return tb_fail(err, TIMBRE_BAD_INPUT, "unknown field '%.64s'", name);
+}
+
+tb_status timbre_request_set(timbre_request *request, const char *name, const char *text,
+                             tb_error *err)
+{
+    int id = tb_field_find(name);
+    if (id < 0)
+        return unknown_field(name, err);
+    if (id == TB_FIELD_SEED && strcmp(text, "random") == 0) {
+        unset(&request->values[id]);
+        return TIMBRE_OK;
+    }
+    return parse_value(tb_field_get((tb_field_id)id), text, &request->values[id], err);
+}
+
+static tb_status wrong_type(const timbre_field *f, const char *wanted, tb_error *err)
+{
+    return tb_fail(err, TIMBRE_BAD_INPUT, "%s is not %s", f->name, wanted);
+}
+
+static tb_status value_from_json(const timbre_field *f, const json_t *j, value *v, tb_error *err)
+{
+    tb_status st;
+    switch (f->type) {
+    case TIMBRE_FIELD_TEXT:
+    case TIMBRE_FIELD_CHOICE:
+        if (!json_is_string(j))
+            return wrong_type(f, "a string", err);
+        st = f->type == TIMBRE_FIELD_TEXT
+                 ? check_text(f, json_string_value(j), json_string_length(j), err)
+                 : check_choice(f, json_string_value(j), err);
+        return st == TIMBRE_OK ? set_text(v, json_string_value(j), json_string_length(j), err) : st;
+    case TIMBRE_FIELD_INTEGER:
+        if (!json_is_integer(j))
+            return wrong_type(f, "a whole number", err);
+        st = check_range(f, (double)json_integer_value(j), err);
+        v->integer = json_integer_value(j);
+        break;
+    case TIMBRE_FIELD_NUMBER:
+        if (!json_is_number(j))
+            return wrong_type(f, "a number", err);
+        st = check_range(f, json_number_value(j), err);
+        if (st == TIMBRE_OK)
+            v->number = round_number(json_number_value(j));
+        break;
+    case TIMBRE_FIELD_BOOLEAN:
+        if (!json_is_boolean(j))
+            return wrong_type(f, "true or false", err);
+        v->boolean = json_is_true(j);
+        st = TIMBRE_OK;
+        break;
+    default:
+        return TIMBRE_INTERNAL;
+    }
+    v->is_set = st == TIMBRE_OK;
+    return st;
+}
+
+tb_status tb_request_set_object(timbre_request *request, const json_t *object, tb_error *err)
+{
+    timbre_request *copy;
+    tb_status st = timbre_request_copy(request, &copy, err);
+    if (st != TIMBRE_OK)
+        return st;
+    const char *name;
+    json_t *j;
+    json_object_foreach((json_t *)object, name, j)
+    {
+        int id = tb_field_find(name);
+        if (id < 0)
+            st = unknown_field(name, err);
+        else if (!json_is_null(j))
+            st = value_from_json(tb_field_get((tb_field_id)id), j, &copy->values[id], err);
+        if (st != TIMBRE_OK)
+            break;
+    }
+    if (st == TIMBRE_OK) {
+        timbre_request swap = *request;
+        *request = *copy;
+        *copy = swap;
+    }
+    timbre_request_free(copy);
+    return st;
+}
+
+tb_status timbre_request_set_json(timbre_request *request, const char *json, size_t len_bytes,
+                                  tb_error *err)
+{
+    json_error_t why;
+    json_t *object = json_loadb(json, len_bytes, JSON_REJECT_DUPLICATES, &why);
+    if (object == NULL)
+        return tb_fail(err, TIMBRE_BAD_INPUT, "not JSON: %s at line %d, column %d", why.text,
+                       why.line, why.column);
+    tb_status st = json_is_object(object)
+                       ? tb_request_set_object(request, object, err)
+                       : tb_fail(err, TIMBRE_BAD_INPUT, "the request is not a JSON object");
+    json_decref(object);
+    return st;
+}
+
+int timbre_request_has(const timbre_request *request, const char *name)
+{
+    int id = tb_field_find(name);
+    return id >= 0 && request->values[id].is_set;
+}
+
+static json_t *value_to_json(const timbre_field *f, const value *v)
+{
+    switch (f->type) {
+    case TIMBRE_FIELD_TEXT:
+    case TIMBRE_FIELD_CHOICE:
+        return json_string(v->text);
+    case TIMBRE_FIELD_INTEGER:
+        return json_integer(v->integer);
+    case TIMBRE_FIELD_NUMBER:
+        return json_real(v->number);
+    case TIMBRE_FIELD_BOOLEAN:
+        return json_boolean(v->boolean);
+    }
+    return NULL;
+}
+
+json_t *tb_request_to_object(const timbre_request *request)
+{
+    json_t *object = json_object();
+    for (int i = 0; object != NULL && i < TB_FIELD_COUNT; i++) {
+        const timbre_field *f = tb_field_get((tb_field_id)i);
+        if (request->values[i].is_set &&
+            json_object_set_new(object, f->name, value_to_json(f, &request->values[i])) != 0) {
+            json_decref(object);
+            return NULL;
+        }
+    }
+    return object;
+}
+
+char *timbre_request_format(const timbre_request *request)
+{
+    json_t *object = tb_request_to_object(request);
+    char *text = object == NULL ? NULL
+                                : json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII |
+                                                         JSON_REAL_PRECISION(15));
+    json_decref(object);
+    return text;
+}
+
+tb_status timbre_request_match_path(timbre_request *request, const char *path, tb_error *err)
+{
+    const char *name = strrchr(path, '/');
+    const char *dot = strrchr(name == NULL ? path : name, '.');
+    value *format = &request->values[TB_FIELD_OUTPUT_FORMAT];
+    if (dot == NULL || dot[1] == '\0') {
+        tb_status st = tb_fail(err, TIMBRE_BAD_INPUT, "'%s' has no ending that names a format",
+                               path);
+        tb_fix(err, "end the name in .wav or .flac");
+        return st;
+    }
+    if (format->is_set && strcasecmp(format->text, dot + 1) != 0)
+        return tb_fail(err, TIMBRE_BAD_INPUT, "the format is %s but '%s' ends in '%s'",
+                       format->text, path, dot);
+    char lower[16] = {0};
+    for (size_t i = 0; i + 1 < sizeof lower && dot[1 + i] != '\0'; i++)
+        lower[i] = (char)tolower((unsigned char)dot[1 + i]);
+    return parse_value(tb_field_get(TB_FIELD_OUTPUT_FORMAT), lower, format, err);
+}
+
+static tb_status fill_defaults(timbre_request *request, tb_error *err)
+{
+    tb_status st = TIMBRE_OK;
+    for (int i = 0; st == TIMBRE_OK && i < TB_FIELD_COUNT; i++) {
+        const timbre_field *f = tb_field_get((tb_field_id)i);
+        if (!request->values[i].is_set && f->default_text != NULL)
+            st = parse_value(f, f->default_text, &request->values[i], err);
+    }
+    return st;
+}
+
+static tb_status draw_seed(value *v, tb_error *err)
+{
+    uint32_t drawn; /* below 2^32: the torch-cpu generator takes no more */
+    tb_status st = tb_entropy(&drawn, sizeof drawn, err);
+    v->integer = drawn;
+    v->is_set = st == TIMBRE_OK;
+    return st;
+}
+
+static tb_status check_model(const char *model, tb_error *err)
+{
+    if (strcmp(model, default_model) == 0)
+        return TIMBRE_OK;
+    tb_status st = tb_fail(err, TIMBRE_MODEL_MISSING, "model '%s' is not installed", model);
+    tb_fix(err, "use --model sketch; this version has no neural models yet");
+    return st;
+}
+
+static tb_status check_usable(const timbre_request *request, unsigned backend, tb_error *err)
+{
+    for (int i = 0; i < TB_FIELD_COUNT; i++) {
+        const timbre_field *f = tb_field_get((tb_field_id)i);
+        if (request->values[i].is_set && !(f->backends & backend) && !f->accepted_unused)
+            return tb_fail(err, TIMBRE_BAD_INPUT, "field '%s' is not used by model '%s'", f->name,
+                           request->values[TB_FIELD_MODEL_ID].text);
+    }
+    return TIMBRE_OK;
+}
+
+tb_status timbre_request_resolve(timbre_request *request, tb_error *err)
+{
+    value *v = request->values;
+    if (!v[TB_FIELD_PROMPT].is_set) {
+        tb_status st = tb_fail(err, TIMBRE_BAD_INPUT, "a prompt is required");
+        tb_fix(err, "say what to make: timbre generate \"lo-fi piano over gentle rain\"");
+        return st;
+    }
+    tb_status st = fill_defaults(request, err);
+    if (st == TIMBRE_OK && !v[TB_FIELD_MODEL_ID].is_set)
+        st = set_text(&v[TB_FIELD_MODEL_ID], default_model, sizeof default_model - 1, err);
+    if (st == TIMBRE_OK)
+        st = check_model(v[TB_FIELD_MODEL_ID].text, err);
+    if (st == TIMBRE_OK)
+        st = check_usable(request, TIMBRE_BACKEND_SKETCH, err);
+    if (st == TIMBRE_OK && !v[TB_FIELD_SEED].is_set)
+        st = draw_seed(&v[TB_FIELD_SEED], err);
+    return st;
+}
+
+json_t *tb_request_unused(const timbre_request *request, unsigned backend)
+{
+    json_t *names = json_array();
+    for (int i = 0; names != NULL && i < TB_FIELD_COUNT; i++) {
+        const timbre_field *f = tb_field_get((tb_field_id)i);
+        if (request->values[i].is_set && !(f->backends & backend) &&
+            json_array_append_new(names, json_string(f->name)) != 0) {
+            json_decref(names);
+            return NULL;
+        }
+    }
+    return names;
+}
+
+/* Reading a field that does not exist is our bug, not input: it gives the zero of its type. */
+static const value *find_value(const timbre_request *request, const char *name)
+{
+    static const value nothing = {0};
+    int id = tb_field_find(name);
+    return id < 0 ? &nothing : &request->values[id];
+}
+
+const char *timbre_request_text(const timbre_request *request, const char *name)
+{
+    const value *v = find_value(request, name);
+    return v->text == NULL ? "" : v->text;
+}
+
+int64_t timbre_request_integer(const timbre_request *request, const char *name)
+{
+    return find_value(request, name)->integer;
+}
+
+double timbre_request_number(const timbre_request *request, const char *name)
+{
+    return find_value(request, name)->number;
+}
+
+int timbre_request_boolean(const timbre_request *request, const char *name)
+{
+    return find_value(request, name)->boolean;
+}
