@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-
 #include "engine/audio/memory_file.h"
 #include "engine/base/limits.h"
 #include "engine/base/utf8.h"
@@ -87,9 +86,8 @@ tb_status tb_audio_encode(const tb_audio_spec *spec, const int16_t *pcm, unsigne
         return tb_fail(err, TIMBRE_BAD_INPUT, "recipe of %zu bytes exceeds %d bytes",
                        strlen(spec->recipe), TB_RECIPE_MAX_BYTES);
     tb_memory_file file = {.writable = true};
-    SF_INFO info = {.samplerate = spec->rate_hz,
-                    .channels = spec->n_channels,
-                    .format = format->sf_format};
+    SF_INFO info = {
+        .samplerate = spec->rate_hz, .channels = spec->n_channels, .format = format->sf_format};
     SNDFILE *sf = sf_open_virtual(&tb_memory_file_io, SFM_WRITE, &info, &file);
     if (sf == NULL) {
         free(file.bytes);
@@ -148,8 +146,10 @@ static char *recipe_from_chunk(SNDFILE *sf)
     memcpy(wanted.id, recipe_chunk, 4);
     SF_CHUNK_ITERATOR *it = sf_get_chunk_iterator(sf, &wanted);
     SF_CHUNK_INFO chunk = {0};
-    if (it == NULL || sf_get_chunk_size(it, &chunk) != SF_ERR_NO_ERROR ||
-        chunk.datalen > TB_RECIPE_MAX_BYTES + 4)
+    if (it == NULL || sf_get_chunk_size(it, &chunk) != SF_ERR_NO_ERROR)
+        return NULL;
+    /* libsndfile 1.2.0 divides by the length of the chunk that it reads */
+    if (chunk.datalen == 0 || chunk.datalen > TB_RECIPE_MAX_BYTES + 4)
         return NULL;
     char data[TB_RECIPE_MAX_BYTES + 4];
     chunk.data = data;
@@ -310,7 +310,8 @@ tb_status tb_audio_verify(timbre_audio *audio, const tb_audio_spec *spec, const 
                        (long long)info->frames, info->channels, info->samplerate,
                        (long long)spec->n_frames, spec->n_channels, spec->rate_hz);
     if (audio->recipe == NULL || strcmp(audio->recipe, spec->recipe) != 0)
-        return tb_fail(err, TIMBRE_VERIFY_FAILED, "the recipe read back differs from the one meant");
+        return tb_fail(err, TIMBRE_VERIFY_FAILED,
+                       "the recipe read back differs from the one meant");
     return verify_samples(audio, spec, pcm, err);
 }
 

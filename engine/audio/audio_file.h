@@ -1,7 +1,7 @@
 /*
  * Audio files in memory and on disk, with the recipe inside: WAV in a chunk 'tmbr', FLAC in the
- * Vorbis comment COMMENT. Encoding goes to memory, so that one path serves files and streams and what
- * was written can be read back before it is shown.
+ * Vorbis comment COMMENT. Encoding goes to memory, so that one path serves files and streams and
+ * what was written can be read back before it is shown.
  */
 #ifndef TB_AUDIO_AUDIO_FILE_H
 #define TB_AUDIO_AUDIO_FILE_H
@@ -26,7 +26,8 @@ typedef struct tb_audio_spec {
 TB_MUST_USE tb_status tb_audio_encode(const tb_audio_spec *spec, const int16_t *pcm,
                                       unsigned char **bytes, size_t *len_bytes, tb_error *err);
 
-/* Open an encoded file in memory; `bytes` must outlive the reader. Close with timbre_audio_close. */
+/* Open an encoded file in memory; `bytes` must outlive the reader. Close with timbre_audio_close.
+ */
 TB_MUST_USE tb_status tb_audio_open_memory(const unsigned char *bytes, size_t len_bytes,
                                            timbre_audio **out, tb_error *err);
 

@@ -1,3 +1,4 @@
+#define TB_ERROR_C
 #include "engine/base/error.h"
 
 #include <errno.h>

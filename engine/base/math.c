@@ -4,9 +4,9 @@
 #include <stdint.h>
 #include <string.h>
 
-static const double ln2_hi = 0x1.62e42fefa38p-1;      /* ln 2, low 14 bits zero: k * hi is exact */
-static const double ln2_lo = 0x1.ef35793c7673p-45;    /* ln 2 - ln2_hi */
-static const double pi_2_hi = 0x1.921fb54442d18p+0;   /* pi/2 in three parts (Cody & Waite 1980) */
+static const double ln2_hi = 0x1.62e42fefa38p-1;    /* ln 2, low 14 bits zero: k * hi is exact */
+static const double ln2_lo = 0x1.ef35793c7673p-45;  /* ln 2 - ln2_hi */
+static const double pi_2_hi = 0x1.921fb54442d18p+0; /* pi/2 in three parts (Cody & Waite 1980) */
 static const double pi_2_mid = 0x1.1a62633145c07p-54;
 static const double pi_2_lo = -0x1.f1976b7ed8fbcp-110;
 
@@ -47,11 +47,16 @@ double tb_exp(double x)
     double r_hi = fma(-(double)k, ln2_hi, x);
     double r = fma(-(double)k, ln2_lo, r_hi);
     double p = 1.0 / 6227020800.0; /* 1/13! */
-    static const double inverse_factorial[] = {1.0 / 479001600.0, 1.0 / 39916800.0,
-                                               1.0 / 3628800.0,   1.0 / 362880.0,
-                                               1.0 / 40320.0,     1.0 / 5040.0,
-                                               1.0 / 720.0,       1.0 / 120.0,
-                                               1.0 / 24.0,        1.0 / 6.0,
+    static const double inverse_factorial[] = {1.0 / 479001600.0,
+                                               1.0 / 39916800.0,
+                                               1.0 / 3628800.0,
+                                               1.0 / 362880.0,
+                                               1.0 / 40320.0,
+                                               1.0 / 5040.0,
+                                               1.0 / 720.0,
+                                               1.0 / 120.0,
+                                               1.0 / 24.0,
+                                               1.0 / 6.0,
                                                0.5};
     for (unsigned i = 0; i < sizeof inverse_factorial / sizeof *inverse_factorial; i++)
         p = fma(p, r, inverse_factorial[i]);
@@ -98,9 +103,9 @@ static double sin_kernel(double x)
 {
     double z = x * x;
     double p = 1.0 / 355687428096000.0;
-    static const double c[] = {-1.0 / 1307674368000.0, 1.0 / 6227020800.0, -1.0 / 39916800.0,
-                               1.0 / 362880.0,         -1.0 / 5040.0,      1.0 / 120.0,
-                               -1.0 / 6.0};
+    static const double c[] = {
+        -1.0 / 1307674368000.0, 1.0 / 6227020800.0, -1.0 / 39916800.0, 1.0 / 362880.0,
+        -1.0 / 5040.0,          1.0 / 120.0,        -1.0 / 6.0};
     for (unsigned i = 0; i < sizeof c / sizeof *c; i++)
         p = fma(p, z, c[i]);
     return fma(x * z, p, x);

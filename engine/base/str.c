@@ -19,7 +19,7 @@ static bool reserve(tb_str *s, size_t more)
         s->failed = true;
         return false;
     }
-    if (need <= s->capacity)
+    if (s->bytes != NULL && need <= s->capacity)
         return true;
     size_t capacity = s->capacity < 128 ? 128 : s->capacity;
     while (capacity < need)

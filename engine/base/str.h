@@ -23,7 +23,7 @@ const char *tb_str_text(const tb_str *s);
 char *tb_str_take(tb_str *s) TB_MUST_USE;
 
 /* malloc'ed copy / formatted string; NULL for memory. */
-char *tb_strdup(const char *s) TB_MUST_USE;
+char *tb_strdup(const char *text) TB_MUST_USE;
 char *tb_strf(const char *fmt, ...) TB_PRINTF(1, 2) TB_MUST_USE;
 
 #endif

@@ -55,10 +55,10 @@ tb_status tb_utf8_require_text(const char *name, const char *s, size_t len_bytes
 char *tb_utf8_fold(const char *s, size_t len_bytes)
 {
     utf8proc_uint8_t *out = NULL;
-    utf8proc_ssize_t n =
-        utf8proc_map((const utf8proc_uint8_t *)s, (utf8proc_ssize_t)len_bytes, &out,
-                     UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_STRIPMARK | UTF8PROC_CASEFOLD |
-                         UTF8PROC_IGNORE);
+    utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)s, (utf8proc_ssize_t)len_bytes,
+                                      &out,
+                                      UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_STRIPMARK |
+                                          UTF8PROC_CASEFOLD | UTF8PROC_IGNORE);
     if (n < 0) {
         free(out);
         return NULL;

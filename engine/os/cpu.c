@@ -64,8 +64,7 @@ tb_cpu_features tb_cpu_detect(void)
     tb_cpu_features f = {0};
 #if defined(__x86_64__)
     __builtin_cpu_init(); /* also checks that the OS saves the wide registers */
-    f.avx2_fma_f16c =
-        __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
+    f.avx2_fma_f16c = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     f.avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 #elif defined(__aarch64__)

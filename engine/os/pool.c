@@ -9,7 +9,7 @@
 
 struct tb_pool {
     int n_threads;
-    int n_workers;       /* threads started; the caller is one more */
+    int n_workers; /* threads started; the caller is one more */
     pthread_t *workers;
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t work_ready, work_done;
@@ -69,8 +69,7 @@ tb_status tb_pool_new(int n_threads, tb_pool **out, tb_error *err)
     if (pool->workers == NULL)
         st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for %d threads", n_threads);
     while (st == TIMBRE_OK && pool->n_workers < n_threads - 1) {
-        int failed =
-            pthread_create(&pool->workers[pool->n_workers], NULL, worker_main, pool);
+        int failed = pthread_create(&pool->workers[pool->n_workers], NULL, worker_main, pool);
         if (failed != 0)
             st = tb_fail_errno(err, failed, "cannot start thread %d of %d", pool->n_workers + 1,
                                n_threads);

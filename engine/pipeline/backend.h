@@ -35,9 +35,9 @@ typedef struct tb_result {
 void tb_result_deinit(tb_result *result);
 
 typedef struct tb_backend {
-    const char *name;  /* "sketch" */
-    const char *label; /* one honest sentence for screens and metadata */
-    unsigned bit;      /* TIMBRE_BACKEND_* */
+    const char *name;       /* "sketch" */
+    const char *label;      /* one honest sentence for screens and metadata */
+    unsigned bit;           /* TIMBRE_BACKEND_* */
     const tb_stage *stages; /* the last one is "save" and belongs to the pipeline */
     int n_stages;
     /* State kept between takes, made with the first one. Freed by close. */

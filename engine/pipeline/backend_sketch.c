@@ -1,11 +1,12 @@
 /*
- * The sketch backend: prompt -> arrangement -> FluidSynth -> level. It plays until a neural model is
- * installed and says so everywhere.
+ * The sketch backend: prompt -> arrangement -> FluidSynth -> level. It plays until a neural model
+ * is installed and says so everywhere.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/audio/loudness.h"
 #include "engine/audio/master.h"
 #include "engine/base/arena.h"
 #include "engine/base/hash.h"
@@ -87,9 +88,9 @@ static tb_status sketch_check(void *state, json_t *facts, tb_error *err)
     (void)json_object_set_new(facts, "fluidsynth", json_string(tb_synth_version()));
     tb_status st = find_soundfont(s, err);
     if (st == TIMBRE_OK)
-        (void)json_object_set_new(facts, "soundfont",
-                                  json_pack("{s:s, s:s}", "path", s->soundfont, "sha256",
-                                            s->soundfont_sha256));
+        (void)json_object_set_new(
+            facts, "soundfont",
+            json_pack("{s:s, s:s}", "path", s->soundfont, "sha256", s->soundfont_sha256));
     return st;
 }
 
@@ -232,9 +233,12 @@ static json_t *describe(const work *w, const tb_job *job)
 static json_t *list_ingredients(const sketch *s, const work *w)
 {
     const char *slash = strrchr(s->soundfont, '/');
-    return json_pack("{s:{s:s, s:s}, s:s, s:o}", "soundfont", "name",
+    char meter[16];
+    tb_loudness_version(meter);
+    return json_pack("{s:{s:s, s:s}, s:s, s:s, s:o}", "soundfont", "name",
                      slash == NULL ? s->soundfont : slash + 1, "sha256", s->soundfont_sha256,
-                     "fluidsynth", tb_synth_version(), "gain_db", level(w->levels.gain_db));
+                     "fluidsynth", tb_synth_version(), "libebur128", meter, "gain_db",
+                     level(w->levels.gain_db));
 }
 
 static tb_status report_result(const sketch *s, const tb_job *job, work *w, tb_result *result,

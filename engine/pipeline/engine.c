@@ -1,14 +1,10 @@
 /* The engine object and the life of one generation: resolve, run the backend, recipe, save. */
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "engine/audio/audio_file.h"
 #include "engine/base/limits.h"
-#include "engine/base/random.h"
-#include "engine/base/str.h"
 #include "engine/os/cpu.h"
 #include "engine/pipeline/json.h"
 #include "engine/pipeline/recipe.h"
@@ -42,8 +38,8 @@ tb_status timbre_engine_new(const timbre_engine_options *options, timbre_engine 
                                                              : sizeof engine->options;
     memcpy(&engine->options, options, n);
     engine->log = (tb_logger){.fn = engine->options.log,
-                           .user = engine->options.log_user,
-                           .min_level = engine->options.log_level};
+                              .user = engine->options.log_user,
+                              .min_level = engine->options.log_level};
     tb_status st = tb_pool_new(engine->options.n_threads, &engine->pool, err);
     if (st == TIMBRE_OK)
         st = tb_backend_sketch.open(&engine->options, &engine->sketch, err);
@@ -63,33 +59,6 @@ void tb_result_deinit(tb_result *result)
     json_decref(result->ingredients);
     json_decref(result->extras);
     *result = (tb_result){0};
-}
-
-void timbre_take_free(timbre_take *take)
-{
-    if (take == NULL)
-        return;
-    free(take->path);
-    free(take->recipe);
-    free(take->metadata);
-    free(take->sidecar);
-    free(take->bytes);
-    free(take->midi);
-    free(take);
-}
-
-tb_status tb_uuid_draw(char out[37], tb_error *err)
-{
-    unsigned char b[16];
-    tb_status st = tb_entropy(b, sizeof b, err);
-    if (st != TIMBRE_OK)
-        return st;
-    b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
-    b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-    snprintf(out, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
-             b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
-             b[14], b[15]);
-    return TIMBRE_OK;
 }
 
 static char *format_metadata(const timbre_request *request, const tb_result *result)
@@ -182,56 +151,12 @@ tb_status timbre_generate(timbre_engine *engine, const timbre_request *request,
     if (st == TIMBRE_OK) {
         tb_stages stages;
         tb_stages_init(&stages, tb_backend_sketch.stages, tb_backend_sketch.n_stages, options);
-        tb_job job = {.request = resolved,
-                      .pool = engine->pool,
-                      .log = &engine->log,
-                      .stages = &stages};
+        tb_job job = {
+            .request = resolved, .pool = engine->pool, .log = &engine->log, .stages = &stages};
         st = run_job(engine, &job, &options->output, out, err);
     }
     timbre_request_free(resolved);
     return st;
-}
-
-const char *timbre_take_id(const timbre_take *take)
-{
-    return take->id;
-}
-
-const char *timbre_take_path(const timbre_take *take)
-{
-    return take->path;
-}
-
-const char *timbre_take_recipe(const timbre_take *take)
-{
-    return take->recipe;
-}
-
-const char *timbre_take_metadata(const timbre_take *take)
-{
-    return take->metadata;
-}
-
-const char *timbre_take_sidecar(const timbre_take *take)
-{
-    return take->sidecar;
-}
-
-const char *timbre_take_file_sha256(const timbre_take *take)
-{
-    return take->file_sha256;
-}
-
-const unsigned char *timbre_take_bytes(const timbre_take *take, size_t *len_bytes)
-{
-    *len_bytes = take->bytes == NULL ? 0 : take->len_bytes;
-    return take->bytes;
-}
-
-const unsigned char *timbre_take_midi(const timbre_take *take, size_t *len_bytes)
-{
-    *len_bytes = take->midi_len_bytes;
-    return take->midi;
 }
 
 char *timbre_engine_describe(timbre_engine *engine)
@@ -241,10 +166,10 @@ char *timbre_engine_describe(timbre_engine *engine)
     json_t *facts = json_object();
     tb_error err = {0};
     tb_status st = tb_backend_sketch.check(engine->sketch, facts, &err);
-    json_t *backend =
-        json_pack("{s:s, s:s, s:b, s:s, s:s}", "name", tb_backend_sketch.name, "label",
-                  tb_backend_sketch.label, "ready", st == TIMBRE_OK, "error",
-                  st == TIMBRE_OK ? "" : err.message, "fix", st == TIMBRE_OK ? "" : err.fix);
+    json_t *backend = json_pack("{s:s, s:s, s:b, s:s, s:s}", "name", tb_backend_sketch.name,
+                                "label", tb_backend_sketch.label, "ready", st == TIMBRE_OK, "error",
+                                st == TIMBRE_OK ? "" : err.message, "fix",
+                                st == TIMBRE_OK ? "" : err.fix);
     json_t *fluidsynth = json_incref(json_object_get(facts, "fluidsynth"));
     json_t *j = json_pack("{s:[o], s:i, s:s, s:{s:s, s:o*}, s:O*}", "backends", backend, "threads",
                           tb_pool_n_threads(engine->pool), "cpu", cpu, "libraries", "libsndfile",

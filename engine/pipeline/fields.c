@@ -6,8 +6,8 @@
 #include "engine/base/limits.h"
 
 /* The names that the first contract's clients may send, in its order. */
-static const char *const schedulers[] = {"dpmpp_2m", "dpmpp_2m_karras", "euler_a", "euler",
-                                         "ddim",     "pndm",            "kdpm_2_a", NULL};
+static const char *const schedulers[] = {"dpmpp_2m", "dpmpp_2m_karras", "euler_a", "euler", "ddim",
+                                         "pndm",     "kdpm_2_a",        NULL};
 static const char *const formats[] = {"wav", "flac", NULL};
 
 static const timbre_field table[TB_FIELD_COUNT] = {

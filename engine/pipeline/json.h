@@ -4,9 +4,8 @@
 
 #include <jansson.h>
 
-/* The text of `j` (owned: free); NULL for memory or when j is NULL. 15 digits: every number we store
- * has at most six decimals and survives. */
+/* The text of `j` (owned: free); NULL for memory or when j is NULL. 15 digits: every number we
+ * store has at most six decimals and survives. */
 char *tb_json_format(const json_t *j);
-
 
 #endif

@@ -90,9 +90,8 @@ static void compare_members(tb_str *out, const json_t *was, const json_t *is)
     json_t *value;
     json_object_foreach((json_t *)was, name, value)
         compare_values(out, name, value, json_object_get(is, name));
-    json_object_foreach((json_t *)is, name, value)
-        if (json_object_get(was, name) == NULL)
-            compare_values(out, name, NULL, value);
+    json_object_foreach((json_t *)is, name, value) if (json_object_get(was, name) == NULL)
+        compare_values(out, name, NULL, value);
 }
 
 char *timbre_recipe_compare(const char *old_recipe, const char *new_recipe)

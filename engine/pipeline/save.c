@@ -129,9 +129,8 @@ static tb_status read_back(const char *path, const tb_audio_spec *spec, const ti
                            const int16_t *pcm, tb_error *err)
 {
     timbre_audio *audio = NULL;
-    tb_status st = path == NULL
-                       ? tb_audio_open_memory(take->bytes, take->len_bytes, &audio, err)
-                       : timbre_audio_open(path, &audio, err);
+    tb_status st = path == NULL ? tb_audio_open_memory(take->bytes, take->len_bytes, &audio, err)
+                                : timbre_audio_open(path, &audio, err);
     if (st == TIMBRE_OK)
         st = tb_audio_verify(audio, spec, pcm, err);
     timbre_audio_close(audio);
@@ -148,15 +147,32 @@ static tb_status prepare(tb_file_writer *w, const char *path, const void *data, 
     return st == TIMBRE_OK ? tb_file_sync(w, err) : st;
 }
 
-/* Write audio and sidecar to `path`; both are on the disk before either gets its name. */
+static tb_status absolute_path(const char *path, char **out, tb_error *err)
+{
+    char *folder = folder_of(path);
+    char *real = folder == NULL ? NULL : realpath(folder, NULL);
+    const char *slash = strrchr(path, '/');
+    *out = real == NULL ? NULL
+                        : tb_strf("%s/%s", strcmp(real, "/") == 0 ? "" : real,
+                                  slash == NULL ? path : slash + 1);
+    free(real);
+    free(folder);
+    return *out != NULL ? TIMBRE_OK : tb_fail(err, TIMBRE_IO, "cannot resolve '%s'", path);
+}
+
+/* Write audio and sidecar to `path`, which becomes the take's; both are on the disk before either
+ * gets its name, and nothing can fail after the second has. */
 static tb_status write_files(const char *path, const timbre_output *output,
-                             const tb_audio_spec *spec, const timbre_take *take,
-                             const int16_t *pcm, tb_error *err)
+                             const tb_audio_spec *spec, timbre_take *take, const int16_t *pcm,
+                             tb_error *err)
 {
     tb_file_writer audio = {.fd = -1}, sidecar = {.fd = -1};
     char *sidecar_path = tb_strf("%s.json", path);
+    char *absolute = NULL;
     tb_status st = sidecar_path == NULL ? tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path")
-                                        : prepare(&audio, path, take->bytes, take->len_bytes, err);
+                                        : absolute_path(path, &absolute, err);
+    if (st == TIMBRE_OK)
+        st = prepare(&audio, path, take->bytes, take->len_bytes, err);
     if (st == TIMBRE_OK)
         st = read_back(tb_file_read_path(&audio), spec, take, pcm, err);
     if (st == TIMBRE_OK && output->sidecar)
@@ -171,22 +187,13 @@ static tb_status write_files(const char *path, const timbre_output *output,
     tb_file_abort(&audio);
     tb_file_abort(&sidecar);
     free(sidecar_path);
+    if (st == TIMBRE_OK)
+        take->path = absolute;
+    else
+        free(absolute);
     if (st == TIMBRE_NO_SPACE)
         tb_fix(err, "free some space, or choose another place with -o");
     return st;
-}
-
-static tb_status absolute_path(const char *path, char **out, tb_error *err)
-{
-    char *folder = folder_of(path);
-    char *real = folder == NULL ? NULL : realpath(folder, NULL);
-    const char *slash = strrchr(path, '/');
-    *out = real == NULL ? NULL
-                        : tb_strf("%s/%s", strcmp(real, "/") == 0 ? "" : real,
-                                  slash == NULL ? path : slash + 1);
-    free(real);
-    free(folder);
-    return *out != NULL ? TIMBRE_OK : tb_fail(err, TIMBRE_IO, "cannot resolve '%s'", path);
 }
 
 /* "DIR/NAME.EXT", or with "-2", "-3" ... for the first name that neither file has yet. */
@@ -220,7 +227,8 @@ static tb_status free_name(const timbre_output *output, const tb_job *job, const
     return st;
 }
 
-/* A name of our making: another program may take it between the look and the write, so try again. */
+/* A name of our making: another program may take it between the look and the write, so try again.
+ */
 static tb_status write_new_name(const timbre_output *output, const tb_job *job,
                                 const tb_audio_spec *spec, const int16_t *pcm, timbre_take *take,
                                 tb_error *err)
@@ -236,8 +244,6 @@ static tb_status write_new_name(const timbre_output *output, const tb_job *job,
             st = make_folder(folder, err);
         if (st == TIMBRE_OK)
             st = write_files(path, output, spec, take, pcm, err);
-        if (st == TIMBRE_OK)
-            st = absolute_path(path, &take->path, err);
         free(folder);
         free(path);
     }
@@ -254,8 +260,6 @@ static tb_status write_given_name(const timbre_output *output, const tb_job *job
         st = write_files(path, output, spec, take, pcm, err);
     if (st == TIMBRE_EXISTS)
         (void)fail_exists(path, err);
-    if (st == TIMBRE_OK)
-        st = absolute_path(path, &take->path, err);
     free(path);
     return st;
 }

@@ -73,9 +73,12 @@ void tb_stages_finish(tb_stages *s)
 
 json_t *tb_stages_timings(const tb_stages *s)
 {
+    double now = tb_clock_seconds();
     json_t *timings = json_object();
     for (int i = 0; timings != NULL && i <= s->current; i++) {
-        double seconds = floor(s->seconds[i] * 1e4 + 0.5) / 1e4;
+        double so_far = i == s->current && s->seconds[i] == 0 ? now - s->stage_started_s
+                                                              : s->seconds[i];
+        double seconds = floor(so_far * 1e4 + 0.5) / 1e4;
         if (json_object_set_new(timings, s->list[i].name, json_real(seconds)) != 0) {
             json_decref(timings);
             return NULL;

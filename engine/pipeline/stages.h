@@ -34,7 +34,8 @@ void tb_stages_init(tb_stages *s, const tb_stage *list, int n,
 void tb_stages_next(tb_stages *s);
 /* End the last stage and report the whole as done. */
 void tb_stages_finish(tb_stages *s);
-/* {"load": 0.012, ...} in seconds with four decimals; a new object, or NULL for memory. */
+/* {"load": 0.012, ...} in seconds with four decimals, of the running stage what it took so far; a
+ * new object, or NULL for memory. */
 json_t *tb_stages_timings(const tb_stages *s);
 
 #endif

@@ -9,8 +9,8 @@
 struct timbre_take {
     char id[37]; /* UUID version 4 */
     time_t made_at;
-    char *path;     /* absolute; NULL: in memory */
-    char *recipe;   /* JSON texts, owned */
+    char *path;   /* absolute; NULL: in memory */
+    char *recipe; /* JSON texts, owned */
     char *metadata;
     char *sidecar;
     char file_sha256[TB_SHA256_HEX_BYTES];

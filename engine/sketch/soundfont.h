@@ -1,4 +1,4 @@
-/* Where the General MIDI SoundFont is. */
+/* Where the General MIDI SoundFont is, and whether a file can be one. */
 #ifndef TB_SKETCH_SOUNDFONT_H
 #define TB_SKETCH_SOUNDFONT_H
 
@@ -15,5 +15,20 @@
  */
 TB_MUST_USE tb_status tb_soundfont_find(const char *setting, const char *data_dir, char *out,
                                         size_t cap, tb_error *err);
+
+/*
+ * The first of the NULL-terminated `candidates` that exists, checked, into out[cap]. A leading "@/"
+ * stands for `data_dir`; with data_dir NULL such a candidate is passed over. tb_soundfont_find with
+ * the built-in list; a list of one's own is for tests.
+ */
+TB_MUST_USE tb_status tb_soundfont_find_among(const char *const *candidates, const char *data_dir,
+                                              char *out, size_t cap, tb_error *err);
+
+/*
+ * Is `path` a SoundFont of full length: a regular file, "RIFF" "sfbk", not shorter than the size in
+ * its header? MODEL_MISSING when it does not exist, else BAD_FILE or PERMISSION. The contents are
+ * FluidSynth's to judge.
+ */
+TB_MUST_USE tb_status tb_soundfont_check(const char *path, tb_error *err);
 
 #endif

@@ -23,7 +23,8 @@ typedef struct timbre_audio_info {
     char format[48]; /* "WAV, 16 bit", "FLAC, 16 bit", "MP3" */
 } timbre_audio_info;
 
-/* Open for reading. Returns owned (timbre_audio_close accepts NULL). NOT_FOUND, PERMISSION, BAD_FILE. */
+/* Open for reading. Returns owned (timbre_audio_close accepts NULL). NOT_FOUND, PERMISSION,
+ * BAD_FILE. */
 TIMBRE_MUST_USE timbre_status timbre_audio_open(const char *path, timbre_audio **out,
                                                 timbre_error *err);
 void timbre_audio_close(timbre_audio *audio);
@@ -31,7 +32,8 @@ void timbre_audio_get_info(const timbre_audio *audio, timbre_audio_info *info);
 /* The recipe inside the file as JSON, or NULL when there is none (or none that can be trusted to be
  * one: not JSON, over 8 KiB). Valid until close. */
 const char *timbre_audio_recipe(const timbre_audio *audio);
-/* Read up to n_frames interleaved float frames (-1..1) at the position; *n_read < n_frames at the end. */
+/* Read up to n_frames interleaved float frames (-1..1) at the position; *n_read < n_frames at the
+ * end. */
 TIMBRE_MUST_USE timbre_status timbre_audio_read(timbre_audio *audio, float *out, int64_t n_frames,
                                                 int64_t *n_read, timbre_error *err);
 TIMBRE_MUST_USE timbre_status timbre_audio_seek(timbre_audio *audio, int64_t frame,

@@ -20,11 +20,11 @@ typedef struct timbre_engine timbre_engine;
 typedef struct timbre_take timbre_take;
 
 typedef struct timbre_engine_options {
-    size_t struct_size;      /* sizeof(timbre_engine_options) */
-    int n_threads;           /* 0: what affinity and cgroup allow */
-    const char *soundfont;   /* NULL or "": search */
-    const char *data_dir;    /* Timbre's data folder; NULL: none */
-    timbre_log_fn log;       /* NULL: silent */
+    size_t struct_size;    /* sizeof(timbre_engine_options) */
+    int n_threads;         /* 0: what affinity and cgroup allow */
+    const char *soundfont; /* NULL or "": search */
+    const char *data_dir;  /* Timbre's data folder; NULL: none */
+    timbre_log_fn log;     /* NULL: silent */
     void *log_user;
     timbre_log_level log_level;
 } timbre_engine_options;
@@ -37,8 +37,8 @@ void timbre_engine_free(timbre_engine *engine);
 /* Where the take goes. */
 typedef struct timbre_output {
     size_t struct_size;
-    const char *path;    /* exactly this file; NULL: a name is made in `dir`. May hold {seed} etc. */
-    const char *dir;     /* output folder; made when missing. Used when path is NULL */
+    const char *path; /* exactly this file; NULL: a name is made in `dir`. May hold {seed} etc. */
+    const char *dir;  /* output folder; made when missing. Used when path is NULL */
     const char *pattern; /* name below dir without extension; NULL: "{date}/{time}-{slug}-s{seed}".
                             Knows date time slug seed n model. A number is added when taken */
     int in_memory;       /* encode to memory only: see timbre_take_bytes */
@@ -49,10 +49,10 @@ typedef struct timbre_output {
 
 typedef struct timbre_progress {
     size_t struct_size;
-    const char *stage;      /* "load" "arrange" "render" "master" "save": the backend's own list */
-    int i_stage, n_stages;  /* 0-based */
-    double stage_fraction;  /* 0..1 of this stage, from real work done */
-    double fraction;        /* 0..1 of the whole, stages weighted as measured */
+    const char *stage;     /* "load" "arrange" "render" "master" "save": the backend's own list */
+    int i_stage, n_stages; /* 0-based */
+    double stage_fraction; /* 0..1 of this stage, from real work done */
+    double fraction;       /* 0..1 of the whole, stages weighted as measured */
     double elapsed_s;
 } timbre_progress;
 
@@ -92,8 +92,9 @@ const unsigned char *timbre_take_midi(const timbre_take *take, size_t *len_bytes
 
 /*
  * Compare the recipe of an old take with that of a new one made from the same request. Returns an
- * owned text (free) that names each ingredient that differs, one a line ("soundfont: FluidR3Mono_GM.sf3
- * 1a2b... was, 3c4d... is"); "" when all agree; NULL for memory or when either is no recipe.
+ * owned text (free) that names each ingredient that differs, one a line ("soundfont:
+ * FluidR3Mono_GM.sf3 1a2b... was, 3c4d... is"); "" when all agree; NULL for memory or when either
+ * is no recipe.
  */
 char *timbre_recipe_compare(const char *old_recipe, const char *new_recipe);
 
@@ -101,7 +102,8 @@ char *timbre_recipe_compare(const char *old_recipe, const char *new_recipe);
 char *timbre_recipe_request(const char *recipe, timbre_error *err);
 
 /* What is installed and ready, as JSON: {"backends":[{"name","ready","error","fix",...}],
- * "threads","cpu","libraries":{...},"soundfont":{"path","sha256"}}. Owned (free); NULL for memory. */
+ * "threads","cpu","libraries":{...},"soundfont":{"path","sha256"}}. Owned (free); NULL for memory.
+ */
 char *timbre_engine_describe(timbre_engine *engine);
 
 #ifdef __cplusplus

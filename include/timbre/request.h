@@ -20,7 +20,7 @@ typedef enum timbre_field_type {
     TIMBRE_FIELD_INTEGER, /* min and max are values */
     TIMBRE_FIELD_NUMBER,
     TIMBRE_FIELD_BOOLEAN,
-    TIMBRE_FIELD_CHOICE,  /* one of `choices` */
+    TIMBRE_FIELD_CHOICE, /* one of `choices` */
 } timbre_field_type;
 
 /* Backends as a bit mask: which of them use a field. */
@@ -29,7 +29,7 @@ enum {
 };
 
 typedef struct timbre_field {
-    const char *name;           /* on the wire and in the recipe: "duration_seconds" */
+    const char *name; /* on the wire and in the recipe: "duration_seconds" */
     timbre_field_type type;
     double min, max;            /* inclusive */
     const char *default_text;   /* as a flag's value; NULL: none, or decided when resolved */
@@ -39,8 +39,8 @@ typedef struct timbre_field {
     const char *value_name;     /* in help: "SEC"; NULL for BOOLEAN */
     const char *help;           /* one line, lower case, no full stop */
     unsigned backends;          /* TIMBRE_BACKEND_* that use it */
-    int accepted_unused;        /* clients of the first contract may send it to a backend without it:
-                                   accepted and listed in extras.unused */
+    int accepted_unused; /* clients of the first contract may send it to a backend without it:
+                            accepted and listed in extras.unused */
 } timbre_field;
 
 /* All fields in wire order. Static storage. */
@@ -55,16 +55,17 @@ TIMBRE_MUST_USE timbre_status timbre_request_copy(const timbre_request *request,
                                                   timbre_request **out, timbre_error *err);
 
 /*
- * Set field `name` from text as a flag or setting gives it ("10", "true", "wav"; seed also "random",
- * which unsets it). Unknown name, wrong type or out of range: BAD_INPUT naming field, value, limit.
+ * Set field `name` from text as a flag or setting gives it ("10", "true", "wav"; seed also
+ * "random", which unsets it). Unknown name, wrong type or out of range: BAD_INPUT naming field,
+ * value, limit.
  */
 TIMBRE_MUST_USE timbre_status timbre_request_set(timbre_request *request, const char *name,
                                                  const char *value, timbre_error *err);
 
 /*
  * Set fields from a JSON object of len_bytes bytes (a request body, or a recipe's "request"). null
- * counts as absent; integers are accepted for numbers; unknown fields, duplicates and wrong types are
- * refused by name. Nothing is changed on failure.
+ * counts as absent; integers are accepted for numbers; unknown fields, duplicates and wrong types
+ * are refused by name. Nothing is changed on failure.
  */
 TIMBRE_MUST_USE timbre_status timbre_request_set_json(timbre_request *request, const char *json,
                                                       size_t len_bytes, timbre_error *err);
@@ -77,8 +78,8 @@ int timbre_request_has(const timbre_request *request, const char *name);
 char *timbre_request_format(const timbre_request *request);
 
 /*
- * Where no output format is asked yet, take it from the ending of the file name `path`. An ending that
- * is no known format, or not the asked one: BAD_INPUT.
+ * Where no output format is asked yet, take it from the ending of the file name `path`. An ending
+ * that is no known format, or not the asked one: BAD_INPUT.
  */
 TIMBRE_MUST_USE timbre_status timbre_request_match_path(timbre_request *request, const char *path,
                                                         timbre_error *err);

@@ -1,0 +1,194 @@
+#include "engine/sketch/band.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/base/random.h"
+
+/* What a job needs, where it lies and how it stands in the mix. Reverb is added to the style's. */
+static const struct job_rules {
+    const char *name;
+    int role;
+    int low, high; /* register, within the instrument's range */
+    int volume, pan, reverb, chorus;
+} jobs[TB_JOB_COUNT] = {
+    [TB_JOB_DRUMS] = {"drums", TB_ROLE_DRUMS, 27, 87, 104, 64, 0, 0},
+    [TB_JOB_BASS] = {"bass", TB_ROLE_BASS, 28, 52, 106, 64, -8, 0},
+    [TB_JOB_COMP] = {"chords", TB_ROLE_CHORDS, 48, 79, 86, 46, 8, 8},
+    [TB_JOB_PAD] = {"pad", TB_ROLE_PAD, 48, 81, 68, 78, 24, 24},
+    [TB_JOB_MELODY] = {"melody", TB_ROLE_LEAD, 60, 84, 100, 68, 16, 6},
+    [TB_JOB_ANSWER] = {"answer", TB_ROLE_LEAD, 55, 81, 92, 88, 18, 6},
+    [TB_JOB_HARMONY] = {"harmony", TB_ROLE_LEAD, 55, 79, 80, 36, 20, 8},
+};
+
+static int count_of(const tb_band *band, tb_job job)
+{
+    int n = 0;
+    for (int i = 0; i < band->n; i++)
+        n += band->players[i].job == job;
+    return n;
+}
+
+static bool plays(const tb_band *band, tb_instrument_id instrument)
+{
+    for (int i = 0; i < band->n; i++)
+        if (band->players[i].instrument == instrument)
+            return true;
+    return false;
+}
+
+/* The job's register (comping: the style's; chords moved by `shift`) as far as the instrument
+ * reaches; at least an octave and a half of it. */
+static void set_register(tb_player *player, const tb_style_rules *rules, int shift)
+{
+    const tb_instrument *in = tb_instrument_get(player->instrument);
+    struct job_rules own = jobs[player->job], *job = &own;
+    if (player->job == TB_JOB_COMP) {
+        own.low = rules->comp_low;
+        own.high = rules->comp_high;
+    }
+    if (player->job == TB_JOB_COMP || player->job == TB_JOB_PAD) {
+        own.low += shift;
+        own.high += shift;
+    }
+    int span = player->job == TB_JOB_BASS ? 12 : 19;
+    player->low = job->low > in->low ? job->low : in->low;
+    player->high = job->high < in->high ? job->high : in->high;
+    if (player->high - player->low < span && player->low > job->low)
+        player->high = in->high < player->low + span ? in->high : player->low + span;
+    if (player->high - player->low < span)
+        player->low = in->low > player->high - span ? in->low : player->high - span;
+}
+
+static void add(tb_band *band, const tb_plan *plan, tb_job job, tb_instrument_id instrument,
+                bool asked)
+{
+    if (band->n == TB_SCORE_MAX_PARTS)
+        return;
+    tb_player *player = &band->players[band->n];
+    *player = (tb_player){
+        .job = job, .instrument = instrument, .asked = asked, .rank = count_of(band, job)};
+    tb_random r = tb_random_init(plan->seed, "register");
+    set_register(player, plan->rules, tb_random_range(&r, -4, 4));
+    band->n++;
+}
+
+/* The job for an asked instrument: its best one that is still free, else the least crowded way to
+ * join in. */
+static tb_job job_for(const tb_band *band, tb_instrument_id instrument)
+{
+    static const tb_job order[] = {TB_JOB_DRUMS,  TB_JOB_BASS,   TB_JOB_COMP,   TB_JOB_PAD,
+                                   TB_JOB_MELODY, TB_JOB_ANSWER, TB_JOB_HARMONY};
+    int roles = tb_instrument_get(instrument)->roles;
+    if (roles & TB_ROLE_PAD && count_of(band, TB_JOB_PAD) == 0 && instrument != TB_INSTRUMENT_ORGAN)
+        return TB_JOB_PAD; /* what can hold chords does that first, and comps second */
+    if (roles & TB_ROLE_LEAD && roles & TB_ROLE_BASS && count_of(band, TB_JOB_MELODY) == 0)
+        return TB_JOB_MELODY;
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
+        if (roles & jobs[order[i]].role && count_of(band, order[i]) == 0)
+            return order[i];
+    if (roles & TB_ROLE_CHORDS)
+        return count_of(band, TB_JOB_PAD) == 0 ? TB_JOB_PAD : TB_JOB_COMP;
+    return roles & TB_ROLE_LEAD ? TB_JOB_HARMONY : roles & TB_ROLE_PAD ? TB_JOB_PAD : TB_JOB_BASS;
+}
+
+/* Those who have only one way to play choose first. */
+static void seat_asked(tb_band *band, const tb_plan *plan, const tb_brief *b)
+{
+    bool seated[TB_BRIEF_MAX_INSTRUMENTS] = {false};
+    for (int n_roles = 1; n_roles <= 4; n_roles++)
+        for (int i = 0; i < b->n_instruments; i++) {
+            tb_instrument_id id = b->instruments[i];
+            int roles = __builtin_popcount(tb_instrument_get(id)->roles);
+            if (seated[i] || roles > n_roles || plays(band, id))
+                continue;
+            seated[i] = true;
+            add(band, plan, job_for(band, id), id, true);
+        }
+}
+
+/* One of the style's choices for a job that nobody has, if chance and exclusions allow. The stream
+ * is read the same number of times whatever was asked. */
+static void hire(tb_band *band, const tb_plan *plan, const tb_brief *b, tb_random *r, tb_job job,
+                 const tb_choice *choices, double chance)
+{
+    double weights[TB_STYLE_CHOICES] = {0}, sum = 0;
+    bool wanted = tb_random_chance(r, chance) && count_of(band, job) == 0;
+    for (int i = 0; i < TB_STYLE_CHOICES && choices[i].weight > 0; i++) {
+        tb_instrument_id id = choices[i].instrument;
+        weights[i] = b->excluded[id] || plays(band, id) ? 0 : choices[i].weight;
+        sum += weights[i];
+    }
+    if (wanted && sum > 0)
+        add(band, plan, job, choices[tb_random_weighted(r, weights, TB_STYLE_CHOICES)].instrument,
+            false);
+    else
+        tb_random_next(r);
+}
+
+static bool is_named(const tb_brief *b, tb_instrument_id id)
+{
+    for (int i = 0; i < b->n_instruments; i++)
+        if (b->instruments[i] == id)
+            return true;
+    return false;
+}
+
+/* Somebody must play: with everything excluded but what nobody asked for, take what is left. */
+static void hire_anybody(tb_band *band, const tb_plan *plan, const tb_brief *b)
+{
+    for (int id = 0; id < TB_INSTRUMENT_COUNT && band->n == 0; id++)
+        if (!b->excluded[id] && tb_instrument_get((tb_instrument_id)id)->roles & TB_ROLE_CHORDS)
+            add(band, plan, TB_JOB_COMP, (tb_instrument_id)id, false);
+}
+
+void tb_band_gather(tb_band *band, const tb_plan *plan, const tb_brief *b)
+{
+    const tb_style_rules *rules = plan->rules;
+    tb_random r = tb_random_init(plan->seed, "band");
+    *band = (tb_band){0};
+    seat_asked(band, plan, b);
+    bool calm = b->energy >= 0 && b->energy < 0.12;
+    bool drums = tb_random_chance(&r, calm ? 0 : rules->drums) &&
+                 !b->excluded[TB_INSTRUMENT_DRUMS] && !is_named(b, TB_INSTRUMENT_DRUMS);
+    if (drums)
+        add(band, plan, TB_JOB_DRUMS, TB_INSTRUMENT_DRUMS, false);
+    hire(band, plan, b, &r, TB_JOB_BASS, rules->bass, rules->bass_chance);
+    hire(band, plan, b, &r, TB_JOB_COMP, rules->chords, 1);
+    hire(band, plan, b, &r, TB_JOB_PAD, rules->pads, rules->pad_chance);
+    hire(band, plan, b, &r, TB_JOB_MELODY, rules->leads, rules->lead_chance);
+    if (count_of(band, TB_JOB_COMP) + count_of(band, TB_JOB_PAD) == 0)
+        hire(band, plan, b, &r, TB_JOB_PAD, rules->pads, 1);
+    hire_anybody(band, plan, b);
+}
+
+static uint8_t controller(int value)
+{
+    return (uint8_t)(value < 0 ? 0 : value > 127 ? 127 : value);
+}
+
+void tb_band_describe(const tb_band *band, const tb_plan *plan, int i, tb_part *part)
+{
+    const tb_player *player = &band->players[i];
+    const struct job_rules *job = &jobs[player->job];
+    const tb_instrument *in = tb_instrument_get(player->instrument);
+    bool drums = player->job == TB_JOB_DRUMS;
+    int channel = 0; /* parts count 0, 1, ... past the drum channel */
+    for (int k = 0; k < i; k++)
+        channel += band->players[k].job != TB_JOB_DRUMS;
+    channel += channel >= TB_DRUM_CHANNEL;
+    int side = job->pan >= 64 ? -14 : 14; /* a second player of a job sits across the first */
+    *part = (tb_part){
+        .instrument = player->instrument,
+        .program = drums ? (uint8_t)plan->rules->drum_kit : in->program,
+        .channel = (uint8_t)(drums ? TB_DRUM_CHANNEL : channel),
+        .volume = controller(job->volume),
+        .pan = controller(job->pan + (job->pan == 64 ? 0 : player->rank * side)),
+        .reverb = controller(plan->rules->reverb + job->reverb),
+        .chorus = controller(job->chorus),
+    };
+    if (player->rank == 0)
+        snprintf(part->name, sizeof part->name, "%s", job->name);
+    else
+        snprintf(part->name, sizeof part->name, "%s %d", job->name, player->rank + 1);
+}
