@@ -76,8 +76,8 @@ static void text_that_is_no_prompt_is_refused_with_its_place(void **state)
         const char *says;
     } rows[] = {
         {"caf\xe9", 4, "byte 0xe9 at offset 3"},
-        {"\xc0\xaf", 2, "byte 0xc0 at offset 0"},        /* overlong '/' */
-        {"a\xed\xa0\x80", 4, "byte 0xed at offset 1"},   /* surrogate */
+        {"\xc0\xaf", 2, "byte 0xc0 at offset 0"},         /* overlong '/' */
+        {"a\xed\xa0\x80", 4, "byte 0xed at offset 1"},    /* surrogate */
         {"\xf5\x80\x80\x80", 4, "byte 0xf5 at offset 0"}, /* above U+10FFFF */
         {"piano\x1b[31m", 10, "U+001B at offset 5"},
         {"a\0b", 3, "U+0000 at offset 1"},
@@ -97,9 +97,13 @@ static void text_that_is_no_prompt_is_refused_with_its_place(void **state)
 static void folding_removes_case_accents_and_forms(void **state)
 {
     (void)state;
-    static const char *const rows[][2] = {
-        {"BOSSA Nova", "bossa nova"}, {"caf\xc3\xa9", "cafe"}, {"\xef\xbc\xa1", "a"},
-        {"Stra\xc3\x9f" "e", "strasse"}, {"\xef\xac\x81ne", "fine"}};
+    static const char *const rows[][2] = {{"BOSSA Nova", "bossa nova"},
+                                          {"caf\xc3\xa9", "cafe"},
+                                          {"\xef\xbc\xa1", "a"},
+                                          {"Stra\xc3\x9f"
+                                           "e",
+                                           "strasse"},
+                                          {"\xef\xac\x81ne", "fine"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char *folded = tb_utf8_fold(rows[i][0], strlen(rows[i][0]));
         assert_string_equal(folded, rows[i][1]);
@@ -107,10 +111,14 @@ static void folding_removes_case_accents_and_forms(void **state)
     }
     assert_true(tb_utf8_has_word("\xe9\x9b\xa8", 3));
     assert_false(tb_utf8_has_word("\xf0\x9f\x8e\xb9 !", 6));
-    assert_int_equal(tb_utf8_columns("a\xe9\x9b\xa8" "e\xcc\x81", 7), 4);
+    assert_int_equal(tb_utf8_columns("a\xe9\x9b\xa8"
+                                     "e\xcc\x81",
+                                     7),
+                     4);
 }
 
-/* The first outputs of SplitMix64 for seed 1234567, as published with the algorithm's test vectors. */
+/* The first outputs of SplitMix64 for seed 1234567, as published with the algorithm's test vectors.
+ */
 static void random_is_splitmix64(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* exp, log, sin and cos against correctly rounded values by mpmath (tests/data/vectors/math.json). */
+/* exp, log, sin and cos against correctly rounded values by mpmath (tests/data/vectors/math.json).
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

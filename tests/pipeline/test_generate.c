@@ -1,0 +1,388 @@
+/* From a request to a file through the public interface, as a program would use it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "timbre/timbre.h"
+
+static char folder[] = "/tmp/timbre-generate-XXXXXX";
+
+static int enter_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) == NULL || chdir(folder) != 0;
+}
+
+static int leave_folder(void **state)
+{
+    (void)state;
+    (void)!system("rm -rf -- \"$PWD\"");
+    return chdir("/");
+}
+
+static timbre_engine *new_engine(int n_threads)
+{
+    timbre_engine_options options = {.struct_size = sizeof options, .n_threads = n_threads};
+    timbre_engine *engine;
+    assert_int_equal(timbre_engine_new(&options, &engine, NULL), TIMBRE_OK);
+    return engine;
+}
+
+static timbre_request *base_request(void)
+{
+    static const char body[] = "{\"prompt\":\"lo-fi piano with drums and rain\",\"seed\":11,"
+                               "\"duration_seconds\":2}";
+    timbre_request *r;
+    assert_int_equal(timbre_request_new(&r, NULL), TIMBRE_OK);
+    assert_int_equal(timbre_request_set_json(r, body, sizeof body - 1, NULL), TIMBRE_OK);
+    return r;
+}
+
+static timbre_take *make_in_memory(timbre_engine *engine, const timbre_request *request)
+{
+    timbre_generate_options options = {
+        .struct_size = sizeof options,
+        .output = {.struct_size = sizeof(timbre_output), .in_memory = 1}};
+    timbre_take *take;
+    timbre_error err = {0};
+    if (timbre_generate(engine, request, &options, &take, &err) != TIMBRE_OK)
+        fail_msg("%s", err.message);
+    return take;
+}
+
+static char *pcm_sha(const timbre_take *take)
+{
+    json_t *j = json_loads(timbre_take_recipe(take), 0, NULL);
+    const char *sha = json_string_value(json_object_get(json_object_get(j, "pcm"), "sha256"));
+    assert_non_null(sha);
+    char *copy = strdup(sha);
+    json_decref(j);
+    return copy;
+}
+
+/* What changing one field must change. */
+typedef enum { CHANGES_PCM, CHANGES_FILE, IS_UNUSED, IS_REFUSED } effect;
+
+static void expect_effect(timbre_engine *engine, const timbre_take *base, const char *field,
+                          const char *value, effect want)
+{
+    timbre_request *r = base_request();
+    timbre_error err = {0};
+    assert_int_equal(timbre_request_set(r, field, value, &err), TIMBRE_OK);
+    if (want == IS_REFUSED) {
+        assert_int_equal(timbre_request_resolve(r, &err), TIMBRE_MODEL_MISSING);
+        timbre_request_free(r);
+        return;
+    }
+    timbre_take *take = make_in_memory(engine, r);
+    char *was = pcm_sha(base), *is = pcm_sha(take);
+    if ((strcmp(was, is) != 0) != (want == CHANGES_PCM))
+        fail_msg("%s=%s: pcm %s", field, value, want == CHANGES_PCM ? "is the same" : "differs");
+    if (want != IS_UNUSED)
+        assert_string_not_equal(timbre_take_file_sha256(base), timbre_take_file_sha256(take));
+    json_t *metadata = json_loads(timbre_take_metadata(take), 0, NULL);
+    json_t *unused = json_object_get(json_object_get(metadata, "extras"), "unused");
+    assert_int_equal(json_array_size(unused), want == IS_UNUSED);
+    if (want == IS_UNUSED)
+        assert_string_equal(json_string_value(json_array_get(unused, 0)), field);
+    json_decref(metadata);
+    free(was);
+    free(is);
+    timbre_take_free(take);
+    timbre_request_free(r);
+}
+
+static void every_field_changes_the_result(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *field, *value;
+        effect want;
+    } rows[] = {
+        {"prompt", "funk bass with saxophone", CHANGES_PCM},
+        {"negative_prompt", "drums", CHANGES_PCM},
+        {"seed", "12", CHANGES_PCM},
+        {"duration_seconds", "2.5", CHANGES_PCM},
+        {"model_id", "riffusion-v1", IS_REFUSED},
+        {"cfg_scale", "9", IS_UNUSED},
+        {"scheduler", "pndm", IS_UNUSED},
+        {"loop", "true", CHANGES_PCM},
+        {"output_format", "flac", CHANGES_FILE},
+    };
+    timbre_engine *engine = new_engine(0);
+    timbre_request *r = base_request();
+    timbre_take *base = make_in_memory(engine, r);
+    size_t n_fields;
+    const timbre_field *fields = timbre_request_fields(&n_fields);
+    assert_int_equal(n_fields, sizeof rows / sizeof *rows);
+    for (size_t i = 0; i < n_fields; i++) {
+        assert_string_equal(fields[i].name, rows[i].field);
+        expect_effect(engine, base, rows[i].field, rows[i].value, rows[i].want);
+    }
+    timbre_take_free(base);
+    timbre_request_free(r);
+    timbre_engine_free(engine);
+}
+
+static void any_number_of_threads_gives_the_same_bytes(void **state)
+{
+    (void)state;
+    static const int threads[] = {1, 2, 3, 8};
+    timbre_request *r = base_request();
+    char first[65] = "";
+    for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
+        timbre_engine *engine = new_engine(threads[i]);
+        timbre_take *take = make_in_memory(engine, r);
+        if (i == 0)
+            snprintf(first, sizeof first, "%s", timbre_take_file_sha256(take));
+        assert_string_equal(timbre_take_file_sha256(take), first);
+        timbre_take_free(take);
+        timbre_engine_free(engine);
+    }
+    timbre_request_free(r);
+}
+
+/* A recipe alone makes the same file again, to the byte. */
+static void a_recipe_repeats_its_take(void **state)
+{
+    (void)state;
+    timbre_engine *engine = new_engine(0);
+    timbre_request *r = base_request(), *again;
+    timbre_take *take = make_in_memory(engine, r);
+    char *body = timbre_recipe_request(timbre_take_recipe(take), NULL);
+    assert_non_null(body);
+    assert_int_equal(timbre_request_new(&again, NULL), TIMBRE_OK);
+    assert_int_equal(timbre_request_set_json(again, body, strlen(body), NULL), TIMBRE_OK);
+    timbre_take *repeat = make_in_memory(engine, again);
+    size_t n_was, n_is;
+    const unsigned char *was = timbre_take_bytes(take, &n_was);
+    const unsigned char *is = timbre_take_bytes(repeat, &n_is);
+    assert_int_equal(n_was, n_is);
+    assert_memory_equal(was, is, n_was);
+    char *difference = timbre_recipe_compare(timbre_take_recipe(take), timbre_take_recipe(repeat));
+    assert_string_equal(difference, "");
+    free(difference);
+    free(body);
+    timbre_take_free(repeat);
+    timbre_take_free(take);
+    timbre_request_free(again);
+    timbre_request_free(r);
+    timbre_engine_free(engine);
+}
+
+static void the_recipe_names_its_ingredients_and_nothing_private(void **state)
+{
+    (void)state;
+    timbre_engine *engine = new_engine(0);
+    timbre_request *r = base_request();
+    timbre_take *take = make_in_memory(engine, r);
+    const char *recipe = timbre_take_recipe(take);
+    static const char *const wanted[] = {
+        "\"soundfont\":{\"name\":\"", "\"fluidsynth\":\"", "\"libsndfile\":\"",
+        "\"libebur128\":\"",          "\"engine\":1",      "\"kernels\":\"exact\"",
+        "\"backend\":\"sketch\"",     "\"gain_db\":"};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (strstr(recipe, wanted[i]) == NULL)
+            fail_msg("%s is not in %s", wanted[i], recipe);
+    assert_null(strchr(recipe, '/'));                  /* no path */
+    assert_null(strstr(recipe, timbre_take_id(take))); /* no identity */
+    assert_null(strstr(recipe, "202"));                /* no year: 2020 to 2029 */
+    for (const char *p = recipe; *p != '\0'; p++)
+        assert_in_range(*p, 0x20, 0x7e);
+    timbre_take_free(take);
+    timbre_request_free(r);
+    timbre_engine_free(engine);
+}
+
+static void recipes_that_differ_say_where(void **state)
+{
+    (void)state;
+    static const char was[] =
+        "{\"timbre\":1,\"engine\":1,\"ingredients\":{\"fluidsynth\":\"2.3.1\","
+        "\"soundfont\":{\"name\":\"a.sf3\",\"sha256\":\"0123456789abcdef\"}}}";
+    static const char is[] = "{\"timbre\":1,\"engine\":2,\"ingredients\":{\"fluidsynth\":\"2.3.1\","
+                             "\"soundfont\":{\"name\":\"b.sf2\",\"sha256\":\"fedcba9876543210\"}}}";
+    char *text = timbre_recipe_compare(was, is);
+    assert_string_equal(text, "engine: 1 was, 2 is\n"
+                              "soundfont: a.sf3 0123456789ab was, b.sf2 fedcba987654 is\n");
+    free(text);
+    assert_null(timbre_recipe_compare("{}", is));
+    assert_null(timbre_recipe_compare("not json", is));
+}
+
+typedef struct {
+    timbre_cancel cancel;
+    const char *cancel_at; /* stage, or NULL */
+    double last;
+    int last_stage, n_reports;
+} watch;
+
+static void on_progress(const timbre_progress *p, void *user)
+{
+    watch *w = user;
+    assert_true(p->fraction >= w->last && p->fraction <= 1);
+    assert_true(p->i_stage >= w->last_stage && p->i_stage <= w->last_stage + 1);
+    assert_true(p->stage_fraction >= 0 && p->stage_fraction <= 1);
+    w->last = p->fraction;
+    w->last_stage = p->i_stage;
+    w->n_reports++;
+    if (w->cancel_at != NULL && strcmp(p->stage, w->cancel_at) == 0)
+        timbre_cancel_request(&w->cancel);
+}
+
+static timbre_status save_to(timbre_engine *engine, const char *path, int replace, watch *w,
+                             timbre_take **take, timbre_error *err)
+{
+    timbre_request *r = base_request();
+    timbre_generate_options options = {.struct_size = sizeof options,
+                                       .output = {.struct_size = sizeof(timbre_output),
+                                                  .path = path,
+                                                  .dir = "takes",
+                                                  .pattern = "{slug}-s{seed}-{n}-{model}",
+                                                  .replace = replace,
+                                                  .sidecar = 1,
+                                                  .index = 4},
+                                       .progress = w == NULL ? NULL : on_progress,
+                                       .progress_user = w,
+                                       .cancel = w == NULL ? NULL : &w->cancel};
+    timbre_status st = timbre_generate(engine, r, &options, take, err);
+    timbre_request_free(r);
+    return st;
+}
+
+static int exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+static void takes_are_numbered_and_never_overwritten(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"lo-fi-piano-with-drums-and-rain-s11-4-sketch.wav",
+                                        "lo-fi-piano-with-drums-and-rain-s11-4-sketch-2.wav"};
+    timbre_engine *engine = new_engine(0);
+    timbre_take *take;
+    timbre_error err = {0};
+    for (int i = 0; i < 2; i++) {
+        char sidecar[256];
+        assert_int_equal(save_to(engine, NULL, 0, NULL, &take, &err), TIMBRE_OK);
+        assert_string_equal(strrchr(timbre_take_path(take), '/') + 1, names[i]);
+        assert_int_equal(timbre_take_path(take)[0], '/');
+        snprintf(sidecar, sizeof sidecar, "takes/%s.json", names[i]);
+        assert_true(exists(sidecar));
+        timbre_take_free(take);
+    }
+    assert_int_equal(save_to(engine, "x.flac", 0, NULL, &take, &err), TIMBRE_OK);
+    timbre_take_free(take);
+    assert_int_equal(save_to(engine, "x.flac", 0, NULL, &take, &err), TIMBRE_EXISTS);
+    assert_non_null(strstr(err.message, "x.flac"));
+    assert_non_null(strstr(err.fix, "--force"));
+    assert_int_equal(save_to(engine, "x.flac", 1, NULL, &take, &err), TIMBRE_OK);
+    timbre_take_free(take);
+    assert_int_equal(save_to(engine, "nowhere/x.wav", 0, NULL, &take, &err), TIMBRE_NOT_FOUND);
+    assert_non_null(strstr(err.fix, "mkdir"));
+    assert_int_equal(save_to(engine, "x-{what}.wav", 0, NULL, &take, &err), TIMBRE_BAD_INPUT);
+    assert_non_null(strstr(err.message, "{what}"));
+    timbre_engine_free(engine);
+}
+
+static void progress_runs_through_all_stages(void **state)
+{
+    (void)state;
+    timbre_engine *engine = new_engine(0);
+    timbre_take *take;
+    watch w = {0};
+    assert_int_equal(save_to(engine, "p.wav", 0, &w, &take, NULL), TIMBRE_OK);
+    assert_int_equal(w.last_stage, 4);
+    assert_true(w.last > 0.999);
+    assert_true(w.n_reports >= 8);
+    json_t *sidecar = json_loads(timbre_take_sidecar(take), 0, NULL);
+    json_t *timings = json_object_get(sidecar, "timings");
+    static const char *const stages[] = {"load", "arrange", "render", "master", "save"};
+    for (size_t i = 0; i < 5; i++)
+        assert_true(json_is_real(json_object_get(timings, stages[i])));
+    json_decref(sidecar);
+    timbre_take_free(take);
+    timbre_engine_free(engine);
+}
+
+static void cancelling_at_any_stage_leaves_nothing(void **state)
+{
+    (void)state;
+    static const char *const stages[] = {"load", "arrange", "render", "master"};
+    timbre_engine *engine = new_engine(0);
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+        watch w = {.cancel_at = stages[i]};
+        timbre_take *take;
+        timbre_error err = {0};
+        assert_int_equal(save_to(engine, "c.wav", 0, &w, &take, &err), TIMBRE_CANCELLED);
+        assert_null(take);
+        assert_false(exists("c.wav") || exists("c.wav.json"));
+    }
+    timbre_engine_free(engine);
+}
+
+static void a_missing_soundfont_is_told_with_its_fix(void **state)
+{
+    (void)state;
+    timbre_engine_options options = {.struct_size = sizeof options,
+                                     .soundfont = "/nonexistent/bank.sf2"};
+    timbre_engine *engine;
+    timbre_take *take;
+    timbre_error err = {0};
+    assert_int_equal(timbre_engine_new(&options, &engine, NULL), TIMBRE_OK);
+    assert_int_equal(save_to(engine, "m.wav", 0, NULL, &take, &err), TIMBRE_MODEL_MISSING);
+    assert_non_null(strstr(err.message, "/nonexistent/bank.sf2"));
+    assert_true(err.fix[0] != '\0');
+    char *facts = timbre_engine_describe(engine);
+    assert_non_null(strstr(facts, "\"ready\":false"));
+    free(facts);
+    timbre_engine_free(engine);
+}
+
+static void a_loop_has_whole_bars(void **state)
+{
+    (void)state;
+    timbre_engine *engine = new_engine(0);
+    timbre_request *r = base_request();
+    assert_int_equal(timbre_request_set(r, "loop", "true", NULL), TIMBRE_OK);
+    assert_int_equal(timbre_request_set(r, "prompt", "house, 120 bpm", NULL), TIMBRE_OK);
+    assert_int_equal(timbre_request_set(r, "duration_seconds", "7", NULL), TIMBRE_OK);
+    timbre_take *take = make_in_memory(engine, r);
+    json_t *j = json_loads(timbre_take_recipe(take), 0, NULL);
+    json_t *frames = json_object_get(json_object_get(j, "pcm"), "frames");
+    assert_true(json_integer_value(frames) == 8 * 44100 ||
+                json_integer_value(frames) == 6 * 44100); /* bars of 2 s */
+    json_decref(j);
+    timbre_take_free(take);
+    timbre_request_free(r);
+    timbre_engine_free(engine);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_field_changes_the_result),
+        cmocka_unit_test(any_number_of_threads_gives_the_same_bytes),
+        cmocka_unit_test(a_recipe_repeats_its_take),
+        cmocka_unit_test(the_recipe_names_its_ingredients_and_nothing_private),
+        cmocka_unit_test(recipes_that_differ_say_where),
+        cmocka_unit_test(takes_are_numbered_and_never_overwritten),
+        cmocka_unit_test(progress_runs_through_all_stages),
+        cmocka_unit_test(cancelling_at_any_stage_leaves_nothing),
+        cmocka_unit_test(a_missing_soundfont_is_told_with_its_fix),
+        cmocka_unit_test(a_loop_has_whole_bars),
+    };
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}
