@@ -25,8 +25,8 @@ static const float interpolator[PHASES][TAPS] = {
      0.0109863281250f, 0.0017089843750f},
 };
 
-/* Largest |value| near x[0]: the sample, and the interpolations between x[0] and x[1]. The taps reach
- * from x[-5] to x[6]; stride 2. */
+/* Largest |value| near x[0]: the sample, and the interpolations between x[0] and x[1]. The taps
+ * reach from x[-5] to x[6]; stride 2. */
 static float peak_near(const float *x)
 {
     float peak = fabsf(x[0]);
@@ -129,8 +129,12 @@ static double step(tb_limiter *l)
 void tb_limiter_init(tb_limiter *l, const float *peaks, int64_t n_frames, bool loop, double gain,
                      double ceiling)
 {
-    *l = (tb_limiter){.peaks = peaks, .n_frames = n_frames, .loop = loop, .gain = gain,
-                      .ceiling = ceiling, .envelope = 1};
+    *l = (tb_limiter){.peaks = peaks,
+                      .n_frames = n_frames,
+                      .loop = loop,
+                      .gain = gain,
+                      .ceiling = ceiling,
+                      .envelope = 1};
     for (int i = 0; i < 2; i++) {
         for (int k = 0; k < TB_LIMITER_BOX_FRAMES; k++)
             l->box[i][k] = 1;

@@ -11,7 +11,7 @@
 #include "engine/base/error.h"
 
 enum {
-    TB_LIMITER_BOX_FRAMES = 111,                            /* length of each of the box filters */
+    TB_LIMITER_BOX_FRAMES = 111, /* length of each of the box filters */
     TB_LIMITER_WINDOW_FRAMES = 2 * TB_LIMITER_BOX_FRAMES - 1, /* 5 ms of look-ahead */
 };
 
@@ -26,8 +26,8 @@ typedef struct tb_limiter {
     const float *peaks; /* [n_frames], borrowed */
     int64_t n_frames;
     bool loop;
-    double gain, ceiling;  /* linear */
-    int64_t frame;         /* next frame whose gain comes out */
+    double gain, ceiling; /* linear */
+    int64_t frame;        /* next frame whose gain comes out */
     /* Sliding minimum: increasing values with the frames at which they leave the window. */
     double minimum_value[TB_LIMITER_WINDOW_FRAMES];
     int64_t minimum_until[TB_LIMITER_WINDOW_FRAMES];

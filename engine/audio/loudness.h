@@ -11,7 +11,7 @@
 
 typedef struct tb_loudness {
     ebur128_state *meter; /* owned */
-    double square_sum;           /* for what is too short or too quiet for the meter */
+    double square_sum;    /* for what is too short or too quiet for the meter */
     int64_t n_frames;
 } tb_loudness;
 

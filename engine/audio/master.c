@@ -11,10 +11,10 @@
 
 enum { CHUNK_FRAMES = 4096, MAX_TRIES = 5 };
 
-#define SILENCE         1e-5  /* -100 dBFS: below this there is nothing to bring up */
+#define SILENCE         1e-5 /* -100 dBFS: below this there is nothing to bring up */
 #define CLOSE_ENOUGH_LU 0.1
 #define MAX_GAIN_DB     60.0
-#define MARGIN_DB       0.1   /* the limiter's gain moves between samples; meters' filters differ */
+#define MARGIN_DB       0.1 /* the limiter's gain moves between samples; meters' filters differ */
 
 /* Progress: where each step of the work ends. */
 #define DONE_MEASURED 0.3
@@ -25,7 +25,7 @@ typedef struct master {
     int64_t n_frames;
     const tb_master_options *options;
     const tb_progress *progress;
-    float *peaks;   /* [n_frames], owned: true peak of the input */
+    float *peaks; /* [n_frames], owned: true peak of the input */
     float max_peak;
     double ceiling; /* linear, for the limiter */
 } master;
@@ -57,7 +57,8 @@ static int chunk_at(const master *m, int64_t frame)
     return left < CHUNK_FRAMES ? (int)left : CHUNK_FRAMES;
 }
 
-/* Work on [frame, n_frames) goes on: reports where between `from` and `to` it is, sees the cancel. */
+/* Work on [frame, n_frames) goes on: reports where between `from` and `to` it is, sees the cancel.
+ */
 static tb_status keep_on(const master *m, int64_t frame, double from, double to, tb_error *err)
 {
     if (tb_progress_is_cancelled(m->progress))
@@ -108,10 +109,9 @@ static tb_status try_gain(const master *m, double gain_db, double *lufs, tb_erro
     for (int64_t i = 0; i < m->n_frames && st == TIMBRE_OK; i += CHUNK_FRAMES) {
         float chunk[2 * CHUNK_FRAMES];
         int n = chunk_at(m, i);
-        st = keep_on(m, 0, DONE_MEASURED, DONE_TRIED, err);
         limit_chunk(&limiter, m->pcm + 2 * i, chunk, n);
-        if (st == TIMBRE_OK)
-            st = tb_loudness_add(&meter, chunk, n, err);
+        st = tb_progress_is_cancelled(m->progress) ? tb_fail(err, TIMBRE_CANCELLED, "cancelled")
+                                                   : tb_loudness_add(&meter, chunk, n, err);
     }
     if (st == TIMBRE_OK)
         *lufs = tb_loudness_lufs(&meter);
@@ -120,8 +120,8 @@ static tb_status try_gain(const master *m, double gain_db, double *lufs, tb_erro
 }
 
 /*
- * The gain before the limiter that gives the target loudness after it. Limiting takes loudness away,
- * so each try goes up by what was missing, over the slope that the last two tries showed.
+ * The gain before the limiter that gives the target loudness after it. Limiting takes loudness
+ * away, so each try goes up by what was missing, over the slope that the last two tries showed.
  */
 static tb_status find_gain(const master *m, double input_lufs, double *gain_db, tb_error *err)
 {

@@ -12,15 +12,15 @@
 #include "engine/base/progress.h"
 
 typedef struct tb_master_options {
-    double target_lufs;    /* -16 */
-    double ceiling_dbtp;   /* -1 */
-    bool loop;             /* treat the signal as periodic: no seam from the limiter */
-    double fade_out_s;     /* ignored for loops; 0: none. Raised-cosine, ends at digital silence */
+    double target_lufs;  /* -16 */
+    double ceiling_dbtp; /* -1 */
+    bool loop;           /* treat the signal as periodic: no seam from the limiter */
+    double fade_out_s;   /* ignored for loops; 0: none. Raised-cosine, ends at digital silence */
 } tb_master_options;
 
 typedef struct tb_master_report {
-    double input_lufs;   /* integrated loudness before */
-    double gain_db;      /* applied, rounded to 0.01 dB: part of the recipe */
+    double input_lufs; /* integrated loudness before */
+    double gain_db;    /* applied, rounded to 0.01 dB: part of the recipe */
     double output_lufs;
     double output_dbtp;
 } tb_master_report;

@@ -20,6 +20,7 @@
 #include "engine/sketch/soundfont.h"
 #include "engine/sketch/synth.h"
 #include "engine/sketch/texture.h"
+#include "engine/sketch/theory.h"
 
 static const tb_stage stages[] = {
     {"load", 0.04}, {"arrange", 0.01}, {"render", 0.73}, {"master", 0.20}, {"save", 0.02}};
@@ -217,7 +218,9 @@ static json_t *describe(const work *w, const tb_job *job)
 {
     const tb_score *s = &w->score;
     char key[24], metre[12];
-    snprintf(key, sizeof key, "%s %s", tb_pitch_class_name(s->key_root), tb_mode_name(s->mode));
+    snprintf(key, sizeof key, "%s %s",
+             tb_key_tonic_name((tb_key){.root = s->key_root, .mode = s->mode}),
+             tb_mode_name(s->mode));
     snprintf(metre, sizeof metre, "%d/%d", s->beats_per_bar, s->beat_unit);
     double bpm = (double)(int64_t)(60e8 / s->usec_per_quarter + 0.5) / 100;
     return json_pack("{s:s, s:s, s:s, s:f, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",

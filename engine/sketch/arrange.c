@@ -9,7 +9,7 @@
 
 static tb_status check(const tb_brief *b, const tb_arrange_options *o, tb_error *err)
 {
-    const double tempo_min = 10, tempo_max = 1000;
+    const double tempo_min = 10, tempo_max = 400;
     if (!(o->duration_s >= 1 && o->duration_s <= TB_SKETCH_MAX_SECONDS)) {
         tb_fail(err, TIMBRE_BAD_INPUT, "duration %g s is not within 1 and %d s", o->duration_s,
                 TB_SKETCH_MAX_SECONDS);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/base/math.h"
 #include "engine/base/random.h"
 
 /* What a job needs, where it lies and how it stands in the mix. Reverb is added to the style's. */
@@ -12,13 +13,59 @@ static const struct job_rules {
     int low, high; /* register, within the instrument's range */
     int volume, pan, reverb, chorus;
 } jobs[TB_JOB_COUNT] = {
-    [TB_JOB_DRUMS] = {"drums", TB_ROLE_DRUMS, 27, 87, 104, 64, 0, 0},
-    [TB_JOB_BASS] = {"bass", TB_ROLE_BASS, 28, 52, 106, 64, -8, 0},
-    [TB_JOB_COMP] = {"chords", TB_ROLE_CHORDS, 48, 79, 86, 46, 8, 8},
-    [TB_JOB_PAD] = {"pad", TB_ROLE_PAD, 48, 81, 68, 78, 24, 24},
-    [TB_JOB_MELODY] = {"melody", TB_ROLE_LEAD, 60, 84, 100, 68, 16, 6},
-    [TB_JOB_ANSWER] = {"answer", TB_ROLE_LEAD, 55, 81, 92, 88, 18, 6},
+    [TB_JOB_DRUMS] = {"drums", TB_ROLE_DRUMS, 27, 87, 96, 64, 0, 0},
+    [TB_JOB_BASS] = {"bass", TB_ROLE_BASS, 28, 52, 98, 64, -8, 0},
+    [TB_JOB_COMP] = {"chords", TB_ROLE_CHORDS, 48, 79, 92, 46, 8, 8},
+    [TB_JOB_PAD] = {"pad", TB_ROLE_PAD, 48, 81, 80, 78, 24, 24},
+    [TB_JOB_MELODY] = {"melody", TB_ROLE_LEAD, 60, 84, 96, 68, 16, 6},
+    [TB_JOB_ANSWER] = {"answer", TB_ROLE_LEAD, 55, 81, 90, 88, 18, 6},
     [TB_JOB_HARMONY] = {"harmony", TB_ROLE_LEAD, 55, 79, 80, 36, 20, 8},
+};
+
+/* Decibels that bring an instrument of FluidR3 to the level of the others: -28 LUFS for a scale in
+ * its middle at velocity 85, measured. */
+static const int8_t trim_db[TB_INSTRUMENT_COUNT] = {
+    [TB_INSTRUMENT_PIANO] = 4,
+    [TB_INSTRUMENT_ELECTRIC_PIANO] = -2,
+    [TB_INSTRUMENT_HARPSICHORD] = 4,
+    [TB_INSTRUMENT_CLAVINET] = 3,
+    [TB_INSTRUMENT_CELESTA] = 4,
+    [TB_INSTRUMENT_VIBRAPHONE] = 3,
+    [TB_INSTRUMENT_MARIMBA] = 3,
+    [TB_INSTRUMENT_DULCIMER] = 8,
+    [TB_INSTRUMENT_ORGAN] = 3,
+    [TB_INSTRUMENT_CHURCH_ORGAN] = 1,
+    [TB_INSTRUMENT_ACCORDION] = 5,
+    [TB_INSTRUMENT_HARMONICA] = 2,
+    [TB_INSTRUMENT_NYLON_GUITAR] = 5,
+    [TB_INSTRUMENT_ACOUSTIC_GUITAR] = 6,
+    [TB_INSTRUMENT_JAZZ_GUITAR] = -1,
+    [TB_INSTRUMENT_ELECTRIC_GUITAR] = -4,
+    [TB_INSTRUMENT_DISTORTED_GUITAR] = -1,
+    [TB_INSTRUMENT_UPRIGHT_BASS] = -1,
+    [TB_INSTRUMENT_ELECTRIC_BASS] = -2,
+    [TB_INSTRUMENT_SLAP_BASS] = 2,
+    [TB_INSTRUMENT_SYNTH_BASS] = 2,
+    [TB_INSTRUMENT_VIOLIN] = 1,
+    [TB_INSTRUMENT_CELLO] = 2,
+    [TB_INSTRUMENT_HARP] = 3,
+    [TB_INSTRUMENT_CHOIR] = 2,
+    [TB_INSTRUMENT_TRUMPET] = -2,
+    [TB_INSTRUMENT_MUTED_TRUMPET] = -3,
+    [TB_INSTRUMENT_TROMBONE] = -6,
+    [TB_INSTRUMENT_FRENCH_HORN] = -1,
+    [TB_INSTRUMENT_BRASS] = -4,
+    [TB_INSTRUMENT_OBOE] = -1,
+    [TB_INSTRUMENT_FLUTE] = -1,
+    [TB_INSTRUMENT_WHISTLE] = -8,
+    [TB_INSTRUMENT_SYNTH_LEAD] = -16,
+    [TB_INSTRUMENT_SYNTH_PAD] = 8,
+    [TB_INSTRUMENT_SITAR] = 3,
+    [TB_INSTRUMENT_BANJO] = 1,
+    [TB_INSTRUMENT_KOTO] = 2,
+    [TB_INSTRUMENT_KALIMBA] = 4,
+    [TB_INSTRUMENT_FIDDLE] = 1,
+    [TB_INSTRUMENT_STEEL_DRUMS] = 4,
 };
 
 static int count_of(const tb_band *band, tb_job job)
@@ -167,6 +214,14 @@ static uint8_t controller(int value)
     return (uint8_t)(value < 0 ? 0 : value > 127 ? 127 : value);
 }
 
+/* Controller 7 for a job's own value and a trim: its amplitude goes with the square. */
+static int volume_of(const tb_plan *plan, const tb_player *player)
+{
+    bool drums = player->job == TB_JOB_DRUMS;
+    int db = drums ? plan->rules->drums_db : trim_db[player->instrument];
+    return (int)(jobs[player->job].volume * tb_exp(db * 2.302585092994046 / 40) + 0.5);
+}
+
 void tb_band_describe(const tb_band *band, const tb_plan *plan, int i, tb_part *part)
 {
     const tb_player *player = &band->players[i];
@@ -182,7 +237,7 @@ void tb_band_describe(const tb_band *band, const tb_plan *plan, int i, tb_part *
         .instrument = player->instrument,
         .program = drums ? (uint8_t)plan->rules->drum_kit : in->program,
         .channel = (uint8_t)(drums ? TB_DRUM_CHANNEL : channel),
-        .volume = controller(job->volume),
+        .volume = controller(volume_of(plan, player)),
         .pan = controller(job->pan + (job->pan == 64 ? 0 : player->rank * side)),
         .reverb = controller(plan->rules->reverb + job->reverb),
         .chorus = controller(job->chorus),

@@ -110,7 +110,7 @@ typedef struct line {
     char letter;              /* the section that `motif` belongs to */
     int sequence, sign, rest; /* how this bar varies it */
     bool silent;              /* the phrase is left to the others */
-    bool rests;               /* this player does not play in this bar */
+    bool sits_out;            /* this player does not play in this bar */
     int low, high;            /* register of the line */
     int last;                 /* the key before */
 } line;
@@ -244,7 +244,7 @@ static void play_bar(line *l, int i_bar)
         int key = line_key(l, i_bar, s, offset, strong, rests);
         double arc = (i_in_phrase == 1 || i_in_phrase == 2 ? 5 : 0) + (strong ? 5 : 0);
         double lift = 0.86 + 0.22 * (double)bar->intensity;
-        if (!l->silent && !l->rests)
+        if (!l->silent && !l->sits_out)
             hand_out(l, i_bar, i_in_phrase, s, held, key, (l->style->velocity + arc) * lift);
     }
 }
@@ -267,7 +267,7 @@ void tb_play_melody(tb_writer *w, const tb_band *band, int i)
     l.last = (l.low + l.high) / 2;
     for (int bar = 0; bar < w->plan->n_bars && !tb_plan_is_over(w->plan, bar); bar++) {
         /* Composed whether played or not, so that all who share the line agree on it. */
-        l.rests = !tb_player_is_on(w->plan, &band->players[i], bar);
+        l.sits_out = !tb_player_is_on(w->plan, &band->players[i], bar);
         play_bar(&l, bar);
     }
 }

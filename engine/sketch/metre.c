@@ -12,7 +12,7 @@ static void assign_cells(tb_metre *m)
     while (done < m->n_pulses) {
         int left = m->n_pulses - done, n = left > 7 ? 4 : left;
         for (int i = 0; i < n; i++)
-            m->pulses[done + i].cell = (int8_t)(cells_of[n][i] - '0');
+            m->pulses[done + i].cell = cells_of[n][i] - '0';
         done += n;
     }
 }
@@ -35,8 +35,8 @@ void tb_metre_init(tb_metre *m, int beats_per_bar, int beat_unit)
     while (left > 0) {
         int eighths = beat_unit == 8 ? eighths_next(beats_per_bar, left) : 2;
         struct tb_pulse *p = &m->pulses[m->n_pulses++];
-        p->start = (int8_t)m->n_steps;
-        p->n_steps = (int8_t)(2 * eighths);
+        p->start = m->n_steps;
+        p->n_steps = 2 * eighths;
         m->n_steps += p->n_steps;
         left -= beat_unit == 8 ? eighths : 1;
     }

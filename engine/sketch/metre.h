@@ -6,7 +6,6 @@
 #define TB_SKETCH_METRE_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 enum {
     TB_STEP_TICKS = 240,     /* a sixteenth at TB_PPQ */
@@ -19,8 +18,8 @@ typedef struct tb_metre {
     int n_steps;                  /* sixteenths in the bar */
     int n_pulses;
     struct tb_pulse {
-        int8_t start, n_steps; /* 4 steps, or 6 for three eighths */
-        int8_t cell;           /* which beat 0..3 of a 4/4 pattern it takes */
+        int start, n_steps; /* 4 steps, or 6 for three eighths */
+        int cell;           /* which beat 0..3 of a 4/4 pattern it takes */
     } pulses[TB_METRE_MAX_PULSES];
 } tb_metre;
 

@@ -72,7 +72,7 @@ static void choose_metre(tb_plan *p, const tb_brief *b)
     p->ticks_per_bar = p->metre.n_steps * TB_STEP_TICKS;
 }
 
-/* Beats per minute: quarters, dotted quarters in 6/8, 9/8 and 12/8. */
+/* Beats per minute: of quarters, in 6/8, 9/8 and 12/8 of dotted quarters. */
 static double choose_tempo(const tb_plan *p, const tb_brief *b)
 {
     tb_random r = tb_random_init(p->seed, "tempo");
@@ -320,7 +320,8 @@ tb_status tb_plan_make(tb_plan *p, const tb_brief *b, const tb_arrange_options *
     int n_body = (p->body_ticks + p->ticks_per_bar - 1) / p->ticks_per_bar;
     lay_form(p, n_body);
     lay_chords(p, n_body);
-    lay_cadence(p, n_body);
+    if (p->has_ending || p->loop) /* too short a take has nothing to lead to */
+        lay_cadence(p, n_body);
     return TIMBRE_OK;
 }
 

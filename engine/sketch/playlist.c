@@ -35,8 +35,8 @@ static void push_note(tb_playlist *list, const tb_score *score, uint32_t i_event
     tb_action *on = &list->actions[list->n_actions++];
     tb_action *off = &list->actions[list->n_actions++];
     *on = (tb_action){block_of(score, e->tick), i_event, TB_ACTION_NOTE_ON, e->a, e->b, 0};
-    *off = (tb_action){block_of(score, e->tick + e->length_ticks), i_event, TB_ACTION_NOTE_OFF, e->a,
-                       0, 0};
+    *off = (tb_action){
+        block_of(score, e->tick + e->length_ticks), i_event, TB_ACTION_NOTE_OFF, e->a, 0, 0};
     if (off->block <= on->block)
         off->block = on->block + 1;
     if (sounding[e->a] != NULL && sounding[e->a]->block > on->block)

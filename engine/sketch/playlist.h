@@ -20,10 +20,10 @@ typedef enum tb_action_kind {
 } tb_action_kind;
 
 typedef struct tb_action {
-    int64_t block;     /* nearest to the event's frame: at most 0.73 ms off */
-    uint32_t event;    /* index into the score: ties keep the score's order */
-    uint8_t kind;      /* tb_action_kind */
-    uint8_t a, b;      /* key and velocity, or controller and value */
+    int64_t block;  /* nearest to the event's frame: at most 0.73 ms off */
+    uint32_t event; /* index into the score: ties keep the score's order */
+    uint8_t kind;   /* tb_action_kind */
+    uint8_t a, b;   /* key and velocity, or controller and value */
     int16_t bend;
 } tb_action;
 

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/sketch/theory.h"
+
 /* What the fields were decided to be, for the lists. */
 typedef struct choice {
     const tb_finding *tempo, *key, *metre; /* NULL: none */
@@ -273,9 +275,16 @@ static void format_bpm(double bpm, char *out, size_t cap)
         snprintf(out, cap, "%d.%02d bpm", hundredths / 100, hundredths % 100);
 }
 
+/* Without a mode a key is spelled as in major. */
+static const char *tonic_name(const tb_notation *n)
+{
+    tb_mode mode = n->mode < 0 ? TB_MODE_MAJOR : (tb_mode)n->mode;
+    return tb_key_tonic_name((tb_key){.root = n->key_root, .mode = mode});
+}
+
 static void format_notation(const tb_finding *f, const choice *chosen, tb_understood *out)
 {
-    char what[80] = "", key[40];
+    char what[80] = "";
     const char *kind = "";
     const char *mode = f->notation.mode < 0 ? "" : tb_mode_name((tb_mode)f->notation.mode);
     bool is_chosen = f == chosen->tempo || f == chosen->key || f == chosen->metre;
@@ -286,8 +295,7 @@ static void format_notation(const tb_finding *f, const choice *chosen, tb_unders
         break;
     case TB_NOTATION_KEY:
         kind = "key";
-        snprintf(key, sizeof key, "%s", tb_pitch_class_name(f->notation.key_root));
-        snprintf(what, sizeof what, "%s%s%s", key, mode[0] ? " " : "", mode);
+        snprintf(what, sizeof what, "%s%s%s", tonic_name(&f->notation), mode[0] ? " " : "", mode);
         break;
     default:
         kind = "metre";

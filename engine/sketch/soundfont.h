@@ -8,10 +8,10 @@
 
 /*
  * Path of the SoundFont to use into out[cap]. `setting` (may be NULL or empty) is used as it is or
- * refused by name; else the search order: FluidR3Mono, FluidR3, other GM banks in /usr/share/sounds,
- * then Homebrew's share folders and the Timbre data folder `data_dir` (may be NULL).
- * None: MODEL_MISSING, with the command to run as the fix. A file that is no SoundFont (RIFF sfbk):
- * BAD_FILE naming it.
+ * refused by name; else the search order: FluidR3Mono, FluidR3, other GM banks in
+ * /usr/share/sounds, then Homebrew's share folders and the Timbre data folder `data_dir` (may be
+ * NULL). None: MODEL_MISSING, with the command to run as the fix. A file that is no SoundFont (RIFF
+ * sfbk): BAD_FILE naming it.
  */
 TB_MUST_USE tb_status tb_soundfont_find(const char *setting, const char *data_dir, char *out,
                                         size_t cap, tb_error *err);

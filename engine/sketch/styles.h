@@ -36,6 +36,7 @@ typedef struct tb_style_rules {
     double bass_chance, pad_chance, lead_chance;
     tb_choice bass[TB_STYLE_CHOICES], chords[TB_STYLE_CHOICES], pads[TB_STYLE_CHOICES],
         leads[TB_STYLE_CHOICES];
+    int drums_db; /* trim of the drum kit, measured as band.c trims the instruments */
     int drum_kit; /* General MIDI 2 kit number */
     int reverb;   /* CC 91 of the drums' room; softer parts take more */
     bool pedal;   /* chords of struck strings are held by the pedal */

@@ -19,19 +19,19 @@ enum {
     AUDIBLE_FRAMES = TB_SAMPLE_RATE_HZ / 4, /* a note given this long must have sounded */
 };
 
-#define TAIL_SILENCE    3e-5f /* -90 dBFS */
-#define PART_SILENCE    1e-6f /* -120 dBFS: above the offset that FluidSynth's reverb adds */
-#define SETUP_SECONDS   10.0  /* loading a part's samples costs about as much as playing this long */
+#define TAIL_SILENCE  3e-5f /* -90 dBFS */
+#define PART_SILENCE  1e-6f /* -120 dBFS: above the offset that FluidSynth's reverb adds */
+#define SETUP_SECONDS 10.0  /* loading a part's samples costs about as much as playing this long */
 
 /* One part and the synthesiser that plays it. */
 typedef struct player {
     const struct render *render;
     const tb_part *part;
     tb_playlist list;
-    size_t next;           /* action not yet carried out */
+    size_t next; /* action not yet carried out */
     fluid_settings_t *settings;
-    fluid_synth_t *synth;  /* NULL: the part has nothing to play */
-    float *slice;          /* [SLICE_BLOCKS * TB_BLOCK_FRAMES * 2] */
+    fluid_synth_t *synth; /* NULL: the part has nothing to play */
+    float *slice;         /* [SLICE_BLOCKS * TB_BLOCK_FRAMES * 2] */
     float peak;
     tb_status status;
     tb_error error;
@@ -52,9 +52,9 @@ const char *tb_synth_version(void)
 }
 
 /*
- * FluidSynth has process-wide state that it sets up without a lock: log functions, the list of audio
- * drivers that new settings probe, and the conversion tables which the first synthesiser fills. Here
- * they are set once: silent, no drivers, tables filled.
+ * FluidSynth has process-wide state that it sets up without a lock: log functions, the list of
+ * audio drivers that new settings probe, and the conversion tables which the first synthesiser
+ * fills. Here they are set once: silent, no drivers, tables filled.
  */
 static void prepare_fluidsynth(void)
 {
@@ -116,8 +116,7 @@ static bool select_program(player *p, int sfont_id)
     int bank = is_drums ? 128 : 0;
     if (fluid_synth_program_select(p->synth, channel, sfont_id, bank, program) == FLUID_OK)
         return true;
-    return is_drums &&
-           fluid_synth_program_select(p->synth, channel, sfont_id, bank, 0) == FLUID_OK;
+    return is_drums && fluid_synth_program_select(p->synth, channel, sfont_id, bank, 0) == FLUID_OK;
 }
 
 static tb_status player_load(player *p)
@@ -286,7 +285,8 @@ static tb_status render_slices(render *r, tb_pool *pool, float *out, tb_error *e
         float peak = mix_slice(r, out);
         if (in_tail && peak < TAIL_SILENCE && !has_more_to_play(r))
             break;
-        double done_s = (double)(r->start_block + r->n_blocks) * TB_BLOCK_FRAMES / TB_SAMPLE_RATE_HZ;
+        double done_s = (double)(r->start_block + r->n_blocks) * TB_BLOCK_FRAMES /
+                        TB_SAMPLE_RATE_HZ;
         tb_progress_report(r->progress, fmin(1, (SETUP_SECONDS + done_s) / total_s));
     }
     return TIMBRE_OK;

@@ -11,9 +11,9 @@
 enum {
     MAX_BANDS = 3,
     MAX_GRAIN_LAYERS = 3,
-    MAX_GRAINS = 64,             /* sounding at once; more are left out */
-    CONTROL_FRAMES = 64,         /* how often filters and levels follow their modulators */
-    WARM_UP_FRAMES = 344 * 64,   /* 0.5 s, longer than any filter or grain remembers */
+    MAX_GRAINS = 64,           /* sounding at once; more are left out */
+    CONTROL_FRAMES = 64,       /* how often filters and levels follow their modulators */
+    WARM_UP_FRAMES = 344 * 64, /* 0.5 s, longer than any filter or grain remembers */
     CANCEL_FRAMES = 1 << 16,
 };
 
@@ -30,7 +30,7 @@ typedef struct band {
 
 /* Short decaying sines: drops, clicks, pops. Ranges are drawn from evenly on a log scale. */
 typedef struct grain_layer {
-    double rate_hz;   /* on average; 0: once per cycle of every_s */
+    double rate_hz; /* on average; 0: once per cycle of every_s */
     double every_s;
     double hz[2], decay_ms[2];
     double level;
@@ -44,29 +44,37 @@ typedef struct recipe {
 } recipe;
 
 static const recipe recipes[TB_TEXTURE_COUNT] = {
-    [TB_TEXTURE_RAIN] = {0.0899, 2, 2,
+    [TB_TEXTURE_RAIN] = {0.0899,
+                         2,
+                         2,
                          {{GUST, {500, 450}, {4500, 6500}, 0.6, {0.8, 1.0}},
                           {STEADY, {60, 60}, {260, 260}, 0.6, {0.8, 0.8}}},
                          {{120, 0, {1500, 7000}, {1, 5}, 3.5}, {8, 0, {400, 1200}, {6, 18}, 2.0}}},
-    [TB_TEXTURE_VINYL] = {0.2999, 2, 3,
+    [TB_TEXTURE_VINYL] = {0.2999,
+                          2,
+                          3,
                           {{STEADY, {900, 900}, {9000, 9000}, 0.6, {0.15, 0.15}},
                            {STEADY, {18, 18}, {75, 75}, 0.8, {2.6, 2.6}}},
                           {{40, 0, {2000, 8000}, {0.15, 0.6}, 1.5},
                            {0.9, 0, {250, 1200}, {1.5, 4}, 1.2},
                            {0, 1.8, {700, 2500}, {0.5, 2}, 1.2}}}, /* 33 1/3 turns a minute */
-    [TB_TEXTURE_WIND] = {0.1689, 3, 0,
+    [TB_TEXTURE_WIND] = {0.1689,
+                         3,
+                         0,
                          {{GUST, {220, 400}, {400, 850}, 1.2, {0.85, 1.0}},
                           {GUST, {520, 900}, {540, 940}, 5, {0.02, 0.12}},
                           {GUST, {30, 35}, {130, 160}, 0.7, {2.2, 2.8}}},
                          {{0}}},
-    [TB_TEXTURE_WAVES] = {0.2018, 2, 0,
+    [TB_TEXTURE_WAVES] = {0.2018,
+                          2,
+                          0,
                           {{SWELL, {150, 300}, {600, 4500}, 0.6, {0.65, 1.0}},
                            {SWELL, {35, 40}, {150, 220}, 0.7, {1.6, 2.0}}},
                           {{0}}},
 };
 
-/* Two-pole state-variable filter with trapezoidal integrators (Zavalishin 2012, The Art of VA Filter
- * Design, 4.4): stays stable while its cutoff moves. */
+/* Two-pole state-variable filter with trapezoidal integrators (Zavalishin 2012, The Art of VA
+ * Filter Design, 4.4): stays stable while its cutoff moves. */
 typedef struct filter {
     double a1, a2, a3, k;
 } filter;
@@ -83,8 +91,8 @@ typedef struct band_state {
 } band_state;
 
 typedef struct grain {
-    double y1, y2;     /* last two values of the resonator */
-    double b1, b2;     /* y = b1 y1 - b2 y2 */
+    double y1, y2; /* last two values of the resonator */
+    double b1, b2; /* y = b1 y1 - b2 y2 */
     double pan[2];
     int frames_left;
 } grain;
@@ -230,13 +238,15 @@ static void grain_start(texture *t, const grain_layer *layer, uint64_t key, int6
         return;
     uint64_t own = tb_random_at(key, (uint64_t)frame);
     double w = 2 * TB_PI * between_log(layer->hz, unit_at(own, 0)) / TB_SAMPLE_RATE_HZ;
-    double decay_frames =
-        between_log(layer->decay_ms, unit_at(own, 1)) * 1e-3 * TB_SAMPLE_RATE_HZ;
+    double decay_frames = between_log(layer->decay_ms, unit_at(own, 1)) * 1e-3 * TB_SAMPLE_RATE_HZ;
     double radius = tb_exp(-1 / decay_frames);
-    double u = 2 * unit_at(own, 2) - 1, pan = unit_at(own, 3);
+    double u = 2 * unit_at(own, 2) - 1, x = unit_at(own, 3);
+    double pan = x * x * (3 - 2 * x); /* 0 left .. 1 right, the sides more than the middle */
     double amplitude = layer->level * u * u * u; /* many small, few large, either sign: no DC */
     grain *g = &t->grains[t->n_grains++];
-    *g = (grain){.y1 = amplitude * tb_sin(w), .b1 = 2 * radius * tb_cos(w), .b2 = radius * radius,
+    *g = (grain){.y1 = amplitude * tb_sin(w),
+                 .b1 = 2 * radius * tb_cos(w),
+                 .b2 = radius * radius,
                  .pan = {tb_cos(pan * TB_PI / 2), tb_sin(pan * TB_PI / 2)},
                  .frames_left = (int)(10 * decay_frames) + 1}; /* -87 dB */
 }
@@ -271,7 +281,8 @@ static void grains_add(texture *t, double sum[2])
     }
 }
 
-/* The layer at `gain` 1 for frames [frame, frame + n), n <= CONTROL_FRAMES, no control point inside. */
+/* The layer at `gain` 1 for frames [frame, frame + n), n <= CONTROL_FRAMES, no control point
+ * inside. */
 static void block_run(texture *t, int64_t frame, int n, double (*sum)[2])
 {
     memset(sum, 0, sizeof *sum * (size_t)n);

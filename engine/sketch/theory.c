@@ -72,7 +72,7 @@ static void apply_mark(tb_chord *c, char mark, int size, int natural_seventh)
         c->seventh = size >= TB_CHORD_SEVENTH ? 10 : -1;
     }
     if (mark == '7')
-        c->seventh = (int8_t)(c->third == 4 && c->seventh < 0 ? 10 : natural_seventh);
+        c->seventh = (c->third == 4 && c->seventh < 0 ? 10 : natural_seventh);
 }
 
 tb_chord tb_chord_parse(const char *text, tb_key key, int size, const char **end)
@@ -85,11 +85,11 @@ tb_chord tb_chord_parse(const char *text, tb_key key, int size, const char **end
         root = degree_semitones(TB_MODE_MAJOR, degree) - 1;
     int seventh = stacked(key.mode, degree, 3), ninth = stacked(key.mode, degree, 4);
     tb_chord c = {
-        .root = (int8_t)wrap12(key.root + root),
-        .third = (int8_t)(size == TB_CHORD_POWER ? -1 : stacked(key.mode, degree, 1)),
-        .fifth = (int8_t)stacked(key.mode, degree, 2),
-        .seventh = (int8_t)(size >= TB_CHORD_SEVENTH ? seventh : -1),
-        .ninth = (int8_t)(size >= TB_CHORD_NINTH && ninth == 14 ? ninth : -1), /* no minor ninths */
+        .root = wrap12(key.root + root),
+        .third = (size == TB_CHORD_POWER ? -1 : stacked(key.mode, degree, 1)),
+        .fifth = stacked(key.mode, degree, 2),
+        .seventh = (size >= TB_CHORD_SEVENTH ? seventh : -1),
+        .ninth = (size >= TB_CHORD_NINTH && ninth == 14 ? ninth : -1), /* no minor ninths */
     };
     c.bass = c.root;
     if (flat)
@@ -97,7 +97,7 @@ tb_chord tb_chord_parse(const char *text, tb_key key, int size, const char **end
     for (; *text == '!' || *text == 'm' || *text == '7'; text++)
         apply_mark(&c, *text, size, seventh);
     if (*text == '/' && text[1] >= '1' && text[1] <= '7') {
-        c.bass = (int8_t)wrap12(key.root + degree_semitones(key.mode, text[1] - '1'));
+        c.bass = wrap12(key.root + degree_semitones(key.mode, text[1] - '1'));
         text += 2;
     }
     if (end != NULL)
@@ -110,6 +110,11 @@ static const char *spelled(int pitch_class, tb_key key)
     static const char *const flats[12] = {"C",  "Db", "D",  "Eb", "E",  "F",
                                           "Gb", "G",  "Ab", "A",  "Bb", "B"};
     return tb_key_signature(key) < 0 ? flats[pitch_class] : tb_pitch_class_name(pitch_class);
+}
+
+const char *tb_key_tonic_name(tb_key key)
+{
+    return spelled(key.root, key);
 }
 
 static const char *quality_name(const tb_chord *c)

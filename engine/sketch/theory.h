@@ -19,8 +19,8 @@ typedef struct tb_key {
 /* A chord: pitch classes of root and bass, and its tones in semitones above the root; -1: absent.
  */
 typedef struct tb_chord {
-    int8_t root, bass;
-    int8_t third, fifth, seventh, ninth;
+    int root, bass;
+    int third, fifth, seventh, ninth;
 } tb_chord;
 
 enum { TB_CHORD_POWER = 2, TB_CHORD_TRIAD = 3, TB_CHORD_SEVENTH = 4, TB_CHORD_NINTH = 5 };
@@ -29,6 +29,9 @@ enum { TB_CHORD_POWER = 2, TB_CHORD_TRIAD = 3, TB_CHORD_SEVENTH = 4, TB_CHORD_NI
 unsigned tb_key_scale(tb_key key);
 /* Sharps (positive) or flats (negative) of the key signature, -6..6. */
 int tb_key_signature(tb_key key);
+
+/* The tonic as musicians spell it in that key: "Bb" for B flat major, "C#" for C sharp minor. */
+const char *tb_key_tonic_name(tb_key key);
 
 /*
  * The chord that `text` names: a scale degree 1..7, stacked in thirds within the key up to `size`

@@ -15,21 +15,24 @@ void tb_writer_init(tb_writer *w, const tb_plan *plan, tb_arena *arena)
     }
 }
 
+static bool grow(tb_writer *w)
+{
+    size_t capacity = w->capacity == 0 ? 4096 : 2 * w->capacity;
+    tb_event *grown = tb_arena_push(w->arena, capacity, sizeof *grown);
+    if (grown == NULL)
+        return false;
+    if (w->n > 0)
+        memcpy(grown, w->events, w->n * sizeof *grown);
+    w->events = grown;
+    w->capacity = capacity;
+    return true;
+}
+
 static tb_event *push(tb_writer *w)
 {
-    if (w->n == w->capacity) {
-        size_t capacity = w->capacity == 0 ? 4096 : 2 * w->capacity;
-        tb_event *grown = w->n >= TB_SCORE_MAX_EVENTS
-                              ? NULL
-                              : tb_arena_push(w->arena, capacity, sizeof *grown);
-        if (grown == NULL) {
-            w->failed = true;
-            return NULL;
-        }
-        if (w->n > 0)
-            memcpy(grown, w->events, w->n * sizeof *grown);
-        w->events = grown;
-        w->capacity = capacity;
+    if (w->n >= TB_SCORE_MAX_EVENTS || (w->n == w->capacity && !grow(w))) {
+        w->failed = true;
+        return NULL;
     }
     return &w->events[w->n++];
 }

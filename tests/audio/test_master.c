@@ -80,9 +80,14 @@ static const struct {
     const char *name;
     source fn;
 } sources[] = {
-    {"noise", noise_at},     {"quiet chord", quiet_chord},         {"sparse drums", sparse_drums},
-    {"swings", swings},      {"between samples", between_samples}, {"hot square", hot_square},
-    {"pulses", pulses},      {"bursts", bursts},
+    {"noise", noise_at},
+    {"quiet chord", quiet_chord},
+    {"sparse drums", sparse_drums},
+    {"swings", swings},
+    {"between samples", between_samples},
+    {"hot square", hot_square},
+    {"pulses", pulses},
+    {"bursts", bursts},
 };
 
 enum { N_SOURCES = sizeof sources / sizeof *sources };
@@ -102,8 +107,8 @@ static void meter(const float *pcm, int64_t n_frames, int times, double *lufs, d
     int16_t *pcm16 = malloc(sizeof *pcm16 * 2 * (size_t)n_frames);
     assert_non_null(pcm16);
     tb_pcm_to_int16(pcm, 2 * n_frames, pcm16);
-    ebur128_state *state =
-        ebur128_init(2, TB_SAMPLE_RATE_HZ, EBUR128_MODE_I | EBUR128_MODE_TRUE_PEAK);
+    ebur128_state *state = ebur128_init(2, TB_SAMPLE_RATE_HZ,
+                                        EBUR128_MODE_I | EBUR128_MODE_TRUE_PEAK);
     assert_non_null(state);
     for (int i = 0; i < times; i++)
         assert_int_equal(ebur128_add_frames_short(state, pcm16, (size_t)n_frames), 0);
@@ -283,8 +288,8 @@ static void int16_rounds_to_even_and_saturates(void **state)
 {
     (void)state;
     const float unit = 1.0f / 32768;
-    const float in[] = {0,           0.5f * unit, 1.5f * unit, 2.5f * unit, -0.5f * unit,
-                        -1.5f * unit, 1.0f,       -1.0f,       7.0f,        -7.0f};
+    const float in[] = {0,    0.5f * unit, 1.5f * unit, 2.5f * unit, -0.5f * unit, -1.5f * unit,
+                        1.0f, -1.0f,       7.0f,        -7.0f};
     const int16_t want[] = {0, 0, 2, 2, 0, -2, 32767, -32768, 32767, -32768};
     int16_t got[sizeof in / sizeof *in];
     tb_pcm_to_int16(in, sizeof in / sizeof *in, got);

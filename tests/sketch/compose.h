@@ -29,6 +29,11 @@ static inline tb_score arrange(const tb_brief *brief, uint64_t seed, double dura
     return score;
 }
 
+static inline bool is_pitched(const tb_score *s, const tb_event *e)
+{
+    return e->kind == TB_EVENT_NOTE && s->parts[e->part].channel != TB_DRUM_CHANNEL;
+}
+
 static inline double seconds_at(const tb_score *s, int32_t tick)
 {
     return (double)tick * s->usec_per_quarter * 1e-6 / TB_PPQ;

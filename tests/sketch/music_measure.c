@@ -14,6 +14,8 @@ enum {
     CHROMA_HOP = 8192,
 };
 
+#define USUAL_BPM 120.0 /* where listeners' tapping centres, 0.9 octaves wide (Ellis 2007) */
+
 /* Frames [at, at + n) as mono; silence outside. */
 static void mono_at(const float *pcm, int64_t n_frames, int64_t at, fvec_t *to)
 {
@@ -77,8 +79,10 @@ double measure_tempo_bpm(const float *pcm, int64_t n_frames, double lo_bpm, doub
         int n = 0;
         for (double lag = beat; lag < n_lags - 1; lag += beat, n++)
             sum += value_at(acf, lag);
-        if (n > 0 && sum / n > best) {
-            best = sum / n;
+        double octaves = log2(bpm / USUAL_BPM);
+        double value = n == 0 ? -1 : sum / n * exp(-0.5 * octaves * octaves / (0.9 * 0.9));
+        if (value > best) {
+            best = value;
             best_bpm = bpm;
         }
     }
@@ -87,32 +91,15 @@ double measure_tempo_bpm(const float *pcm, int64_t n_frames, double lo_bpm, doub
     return best_bpm;
 }
 
-/* Is bin k the third, fifth, sixth or seventh harmonic of something? Those are other pitch classes than
- * the note's own; the octaves among the harmonics are not. */
-static bool is_overtone(const cvec_t *spectrum, uint_t k)
-{
-    static const int harmonics[] = {3, 5, 6, 7};
-    for (int h = 0; h < 4; h++) {
-        uint_t at = (k + harmonics[h] / 2) / harmonics[h];
-        if (at < 12)
-            continue;
-        for (uint_t i = at - 1; i <= at + 1; i++) {
-            const smpl_t *m = &spectrum->norm[i];
-            if (m[0] >= m[-1] && m[0] >= m[1] && m[0] > 0.5f * spectrum->norm[k])
-                return true;
-        }
-    }
-    return false;
-}
-
 /*
- * Strength of each pitch class between 65 and 1050 Hz: spectral peaks within 30 dB of the frame's
+ * Strength of each pitch class between 65 and 2000 Hz: spectral peaks within 30 dB of the frame's
  * largest, each frame with the same weight, so that neither drums nor one loud chord decide alone.
  */
 static void chroma_of(const float *pcm, int64_t n_frames, double chroma[12])
 {
     aubio_fft_t *fft = new_aubio_fft(CHROMA_WINDOW);
-    fvec_t *in = new_fvec(CHROMA_WINDOW), *window = new_aubio_window("hanning", CHROMA_WINDOW);
+    char_t shape[] = "hanning"; /* aubio takes it unconst */
+    fvec_t *in = new_fvec(CHROMA_WINDOW), *window = new_aubio_window(shape, CHROMA_WINDOW);
     cvec_t *spectrum = new_cvec(CHROMA_WINDOW);
     const uint_t from = 65 * CHROMA_WINDOW / RATE_HZ, to = 2000 * CHROMA_WINDOW / RATE_HZ;
     memset(chroma, 0, 12 * sizeof *chroma);
@@ -126,11 +113,11 @@ static void chroma_of(const float *pcm, int64_t n_frames, double chroma[12])
             largest = fmax(largest, spectrum->norm[k]);
         for (uint_t k = from; k < to; k++) {
             const smpl_t *m = &spectrum->norm[k];
-            if (m[0] < 0.03 * largest || m[0] < m[-1] || m[0] < m[1] || is_overtone(spectrum, k))
+            if (m[0] < 0.03 * largest || m[0] < m[-1] || m[0] < m[1])
                 continue;
             double bin = k + 0.5 * (m[1] - m[-1]) / (2 * m[0] - m[-1] - m[1]);
             int key = (int)lround(69 + 12 * log2(bin * RATE_HZ / CHROMA_WINDOW / 440));
-            chroma[key % 12] += m[0] / largest;
+            chroma[key % 12] += sqrt(m[0] / largest);
         }
     }
     del_fvec(in);

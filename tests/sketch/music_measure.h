@@ -10,14 +10,15 @@
 
 /*
  * The strongest pulse in [lo_bpm, hi_bpm]: onset strength (aubio "specflux", hop 256), its
- * autocorrelation, and the tempo whose first beats' lags gather most of it. Which of a tempo, its
- * half and its double a listener taps is a matter of taste: the range decides.
+ * autocorrelation, and the tempo at whose beats' lags it is highest, weighted towards 120 bpm as
+ * listeners are. Which of a tempo, its half and its double is tapped stays a matter of taste.
  */
 double measure_tempo_bpm(const float *pcm, int64_t n_frames, double lo_bpm, double hi_bpm);
 
 /*
- * Key by chroma (Krumhansl & Kessler 1982 profiles over 24 keys). scale_mask: restrict the answer to
- * "major" (0), "minor" (1) or leave it open (-1). Returns root + 12 * is_minor.
+ * Key by chroma: the best of 24 by correlation with the profiles of Albrecht & Shanahan (2013),
+ * which tell a key from its dominant better than Krumhansl & Kessler's. `mode`: 0 only major, 1
+ * only minor, -1 any. Returns root + 12 * is_minor.
  */
 int measure_key(const float *pcm, int64_t n_frames, int mode);
 

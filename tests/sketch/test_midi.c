@@ -62,7 +62,7 @@ static void read_meta(reader *r, track *t, bool *ended)
         t->metre[1] = 1 << data[1];
     }
     if (type == 0x59) {
-        t->key[0] = (int8_t)data[0];
+        t->key[0] = data[0] < 128 ? data[0] : data[0] - 256;
         t->key[1] = data[1];
     }
     if (type == 0x03 && len < sizeof t->name)

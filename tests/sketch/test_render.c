@@ -37,25 +37,38 @@ static int find_bank(void **state)
 static void add_note(tb_score *s, int part, int32_t tick, int32_t length_ticks, int key)
 {
     assert_true(s->n_events < MAX_EVENTS);
-    s->events[s->n_events++] = (tb_event){.tick = tick, .length_ticks = length_ticks,
-                                          .kind = TB_EVENT_NOTE, .part = (uint8_t)part,
-                                          .a = (uint8_t)key, .b = 100};
+    s->events[s->n_events++] = (tb_event){.tick = tick,
+                                          .length_ticks = length_ticks,
+                                          .kind = TB_EVENT_NOTE,
+                                          .part = (uint8_t)part,
+                                          .a = (uint8_t)key,
+                                          .b = 100};
 }
 
 static void add_part(tb_score *s, const char *name, int program, int channel)
 {
     tb_part *p = &s->parts[s->n_parts++];
-    *p = (tb_part){.program = (uint8_t)program, .channel = (uint8_t)channel, .volume = 100,
-                   .pan = 64, .reverb = 50, .chorus = 20};
+    *p = (tb_part){.program = (uint8_t)program,
+                   .channel = (uint8_t)channel,
+                   .volume = 100,
+                   .pan = 64,
+                   .reverb = 50,
+                   .chorus = 20};
     snprintf(p->name, sizeof p->name, "%s", name);
 }
 
 /* An empty score of `n_bars` bars at 120 bpm: 2 s each. `events` has room for MAX_EVENTS. */
 static tb_score empty_score(tb_event *events, int n_bars, bool loop)
 {
-    return (tb_score){.usec_per_quarter = 500000, .beats_per_bar = 4, .beat_unit = 4,
-                      .n_bars = n_bars, .ticks_per_bar = BAR, .length_ticks = n_bars * BAR,
-                      .n_frames = 88200LL * n_bars, .loop = loop, .events = events};
+    return (tb_score){.usec_per_quarter = 500000,
+                      .beats_per_bar = 4,
+                      .beat_unit = 4,
+                      .n_bars = n_bars,
+                      .ticks_per_bar = BAR,
+                      .length_ticks = n_bars * BAR,
+                      .n_frames = 88200LL * n_bars,
+                      .loop = loop,
+                      .events = events};
 }
 
 /* A small band: piano, bass, strings, drums, bar by bar. */
@@ -118,7 +131,8 @@ static void same_bytes_for_any_number_of_threads(void **state)
     }
 }
 
-/* A drum stroke sounds where its tick says: late by its own attack and at most 0.73 ms either way. */
+/* A drum stroke sounds where its tick says: late by its own attack and at most 0.73 ms either way.
+ */
 static void a_stroke_sounds_at_its_tick(void **state)
 {
     (void)state;
@@ -169,11 +183,11 @@ static void bends_and_controls_are_heard(void **state)
         add_part(&s, "flute", 73, 0);
         add_note(&s, 0, 0, BAR, 72);
         if (k == 1)
-            events[s.n_events++] =
-                (tb_event){.tick = BAR / 2, .kind = TB_EVENT_PITCH_BEND, .bend = 4096};
+            events[s.n_events++] = (tb_event){
+                .tick = BAR / 2, .kind = TB_EVENT_PITCH_BEND, .bend = 4096};
         if (k == 2)
-            events[s.n_events++] =
-                (tb_event){.tick = BAR / 2, .kind = TB_EVENT_CONTROL, .a = 7, .b = 10};
+            events[s.n_events++] = (tb_event){
+                .tick = BAR / 2, .kind = TB_EVENT_CONTROL, .a = 7, .b = 10};
         pcm[k] = render(&s, NULL);
     }
     assert_memory_equal(pcm[0], pcm[1], sizeof(float) * 2 * 44000);
@@ -303,7 +317,8 @@ static tb_status render_with(const char *path, const char *bytes, size_t n_bytes
     return st;
 }
 
-/* Offset of the record of `program` (bank 0) in the phdr chunk: 38 bytes, program at 20, bank at 22. */
+/* Offset of the record of `program` (bank 0) in the phdr chunk: 38 bytes, program at 20, bank
+ * at 22. */
 static size_t find_preset(const char *bytes, size_t n_bytes, int program)
 {
     for (size_t at = n_bytes - 8; at > 0; at--) {

@@ -1,0 +1,511 @@
+/* timbre generate and show from outside: what goes where, and what bad input leaves behind. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "engine/base/hash.h"
+#include "tests/support/program.h"
+
+static program_home home;
+static program_result result;
+
+static int setup(void **state)
+{
+    (void)state;
+    program_home_init(&home);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    program_result_deinit(&result);
+    program_home_deinit(&home);
+    return 0;
+}
+
+static int clean(void **state)
+{
+    (void)state;
+    memset(home.env, 0, sizeof home.env);
+    return 0;
+}
+
+static void assert_sha256(const char *path, char hex[TB_SHA256_HEX_BYTES])
+{
+    assert_int_equal(tb_sha256_file(path, hex, NULL), TIMBRE_OK);
+}
+
+static json_t *parse(const char *text)
+{
+    json_error_t error;
+    json_t *j = json_loads(text, 0, &error);
+    if (j == NULL)
+        fail_msg("%s in: %s", error.text, text);
+    return j;
+}
+
+static void stdout_is_the_path_and_nothing_else(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "generate", "piano", "-l", "1", "-s", "7", NULL);
+    assert_int_equal(result.exit_code, 0);
+    char *end = strchr(result.out, '\n');
+    assert_non_null(end);
+    assert_string_equal(end, "\n"); /* one line */
+    *end = '\0';
+    assert_int_equal(result.out[0], '/');
+    assert_int_equal(access(result.out, R_OK), 0);
+    assert_non_null(strstr(result.out, "/Music/Timbre/"));
+    assert_non_null(strstr(result.out, "-piano-s7.wav"));
+    assert_non_null(strstr(result.err, "seed 7"));
+    assert_non_null(strstr(result.err, "sketch"));
+    assert_non_null(strstr(result.err, "not by the AI model"));
+    assert_non_null(strstr(result.err, "timbre: render ("));
+    assert_null(strstr(result.err, "\033")); /* no bar in a file */
+    /* the sidecar, and the note for the next worker */
+    char sidecar[512];
+    snprintf(sidecar, sizeof sidecar, "%s.json", result.out);
+    assert_int_equal(access(sidecar, R_OK), 0);
+    assert_int_equal(program_count_files(".local/share/timbre/inbox", ".json"), 1);
+}
+
+static void the_inbox_note_finds_the_take(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "generate", "piano", "-l", "1", "-o", "in.wav", "--data-dir", "d",
+                "--json", "-q", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_string_equal(result.err, "");
+    json_t *answer = parse(result.out);
+    json_t *take = json_array_get(json_object_get(answer, "takes"), 0);
+    char path[512], sha256[TB_SHA256_HEX_BYTES];
+    snprintf(path, sizeof path, "d/inbox/%s.json", json_string_value(json_object_get(take, "id")));
+    char *text = program_read_file(path, NULL);
+    json_t *note = parse(text);
+    assert_sha256(json_string_value(json_object_get(note, "path")), sha256);
+    assert_string_equal(json_string_value(json_object_get(note, "sha256")), sha256);
+    assert_string_equal(json_string_value(json_object_get(take, "sha256")), sha256);
+    assert_true(json_is_object(json_object_get(note, "recipe")));
+    json_decref(note);
+    json_decref(answer);
+    free(text);
+}
+
+static void data_folder_that_cannot_be_written_is_only_a_warning(void **state)
+{
+    (void)state;
+    program_write_file("afile", "");
+    program_run(&home, &result, "generate", "x", "-l", "1", "-o", "kept.wav", "--data-dir",
+                "afile/data", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_non_null(strstr(result.err, "warning"));
+    assert_int_equal(access("kept.wav", R_OK), 0);
+}
+
+static void a_take_can_be_made_again_to_the_byte(void **state)
+{
+    (void)state;
+    char first[TB_SHA256_HEX_BYTES], second[TB_SHA256_HEX_BYTES];
+    program_run(&home, &result, "gen", "funk bass", "-l", "2", "-o", "one.flac", "-q", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_sha256("one.flac", first);
+    program_run(&home, &result, "gen", "--from", "one.flac", "-o", "two.flac", "--threads", "1",
+                NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_null(strstr(result.err, "warning"));
+    assert_sha256("two.flac", second);
+    assert_string_equal(first, second);
+    program_run(&home, &result, "gen", "--from", "one.flac.json", "-o", "three.flac", "-q", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_sha256("three.flac", second);
+    assert_string_equal(first, second);
+}
+
+static void a_repeat_names_the_ingredient_that_differs(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "gen", "piano", "-l", "1", "-o", "now.wav", "-q", NULL);
+    assert_int_equal(result.exit_code, 0);
+    char *sidecar = program_read_file("now.wav.json", NULL);
+    json_t *old = parse(sidecar);
+    json_t *ingredients = json_object_get(json_object_get(old, "recipe"), "ingredients");
+    json_object_set_new(ingredients, "fluidsynth", json_string("1.0.0"));
+    assert_int_equal(json_dump_file(old, "old.json", 0), 0);
+    program_run(&home, &result, "gen", "--from", "old.json", "-o", "again.wav", NULL);
+    assert_int_equal(result.exit_code, 0); /* the take is made; what differs is said */
+    assert_non_null(strstr(result.err, "fluidsynth: 1.0.0 was"));
+    /* the same ingredients and other samples: something is broken, and that is no success */
+    free(sidecar);
+    json_decref(old);
+    sidecar = program_read_file("now.wav.json", NULL);
+    old = parse(sidecar);
+    json_object_set_new(json_object_get(json_object_get(old, "recipe"), "pcm"), "sha256",
+                        json_string("00"));
+    assert_int_equal(json_dump_file(old, "old.json", 0), 0);
+    program_run(&home, &result, "gen", "--from", "old.json", "-o", "other.wav", NULL);
+    assert_int_equal(result.exit_code, 8);
+    free(sidecar);
+    json_decref(old);
+}
+
+static void flags_change_one_thing_of_a_recipe(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "gen", "piano", "-l", "2", "-s", "9", "-o", "base.wav", "-q", NULL);
+    program_run(&home, &result, "gen", "--from", "base.wav", "-l", "1", "-o", "short.flac",
+                "--json", "-q", NULL);
+    assert_int_equal(result.exit_code, 0);
+    json_t *answer = parse(result.out);
+    json_t *take = json_array_get(json_object_get(answer, "takes"), 0);
+    json_t *request = json_object_get(json_object_get(take, "recipe"), "request");
+    assert_int_equal(json_integer_value(json_object_get(request, "seed")), 9);
+    assert_string_equal(json_string_value(json_object_get(request, "prompt")), "piano");
+    assert_true(json_number_value(json_object_get(request, "duration_seconds")) == 1.0);
+    assert_string_equal(json_string_value(json_object_get(request, "output_format")), "flac");
+    json_decref(answer);
+}
+
+static void several_takes_have_seeds_in_a_row(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "gen", "drums", "-l", "1", "-s", "41", "-n", "2", "-q", "-o",
+                "d-{seed}-{n}.wav", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_int_equal(access("d-41-1.wav", R_OK), 0);
+    assert_int_equal(access("d-42-2.wav", R_OK), 0);
+    assert_non_null(strstr(result.out, "d-41-1.wav\n"));
+    assert_non_null(strstr(result.out, "d-42-2.wav\n"));
+}
+
+static void sound_and_midi_go_where_asked(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "gen", "x", "-l", "1", "-o", "-", "--midi", "x.mid", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_true(result.out_length > 44100 * 4);
+    assert_memory_equal(result.out, "RIFF", 4);
+    char *midi = program_read_file("x.mid", NULL);
+    assert_memory_equal(midi, "MThd", 4);
+    free(midi);
+    program_run(&home, &result, "gen", "x", "-l", "1", "-o", "-", "-f", "flac", "-q", NULL);
+    assert_memory_equal(result.out, "fLaC", 4);
+    assert_string_equal(result.err, "");
+}
+
+static void events_are_one_object_a_line(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "gen", "x", "-l", "1", "-o", "ev.wav", "--events", "-q", NULL);
+    assert_int_equal(result.exit_code, 0);
+    int n_stages = 0, n_done = 0;
+    double last = 0;
+    char *rest = result.out;
+    for (char *text; (text = strsep(&rest, "\n")) != NULL;) {
+        if (text[0] == '\0')
+            continue;
+        json_t *event = parse(text);
+        const char *kind = json_string_value(json_object_get(event, "event"));
+        assert_int_equal(json_integer_value(json_object_get(event, "schema")), 1);
+        n_stages += strcmp(kind, "stage") == 0;
+        n_done += strcmp(kind, "done") == 0;
+        if (strcmp(kind, "progress") == 0) {
+            double now = json_number_value(json_object_get(event, "fraction"));
+            assert_true(now >= last && now <= 1);
+            last = now;
+        }
+        json_decref(event);
+    }
+    assert_int_equal(n_stages, 5); /* load arrange render master save */
+    assert_int_equal(n_done, 1);
+    program_run(&home, &result, "gen", "x", "-o", "ev.wav", "--events", "-q", NULL);
+    assert_int_equal(result.exit_code, 1); /* exists */
+    assert_non_null(strstr(result.out, "\"event\":\"error\""));
+}
+
+static void dry_run_makes_nothing(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "gen", "x", "-s", "5", "-o", "dry.wav", "--dry-run", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_non_null(strstr(result.out, "dry.wav"));
+    assert_int_equal(access("dry.wav", F_OK), -1);
+}
+
+static void assert_refused(int exit_code, const char *message)
+{
+    if (result.exit_code != exit_code || strstr(result.err, message) == NULL)
+        fail_msg("%d, not %d with '%s': %s", result.exit_code, exit_code, message, result.err);
+    assert_false(result.is_signalled);
+    assert_int_equal(result.out_length, 0);
+}
+
+static void bad_prompts_are_refused(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "generate", "", NULL);
+    assert_refused(2, "prompt is empty");
+    program_run(&home, &result, "generate", NULL);
+    assert_refused(2, "no prompt was given");
+    program_run(&home, &result, "generate", "a\xff", NULL);
+    assert_refused(2, "prompt is not UTF-8: byte 0xff at offset 1");
+    program_run(&home, &result, "generate", "a\033[31m", NULL);
+    assert_refused(2, "control character U+001B");
+    home.input = "a\0b";
+    home.input_length = 3;
+    program_run(&home, &result, "generate", "-", NULL);
+    assert_refused(2, "control character U+0000");
+    home.input = "\n\n";
+    program_run(&home, &result, "generate", "-", NULL);
+    assert_refused(2, "prompt is empty");
+    enum { TEN_MB = 10 * 1000 * 1000 };
+    char *big = malloc(TEN_MB + 1);
+    memset(big, 'a', TEN_MB);
+    big[TEN_MB] = '\0';
+    home.input = big;
+    program_run(&home, &result, "generate", "-", NULL);
+    assert_refused(2, "exceeds 1024 bytes");
+    big[1025] = '\0';
+    program_run(&home, &result, "generate", big, NULL);
+    assert_refused(2, "exceeds 1024 bytes");
+    free(big);
+    assert_int_equal(program_count_files(home.path, ".part"), 0);
+}
+
+static void strange_prompts_still_make_sound(void **state)
+{
+    (void)state;
+    home.input = "\xf0\x9f\x8e\xb9 \xf0\x9f\x8c\xa7\n";
+    program_run(&home, &result, "generate", "-", "-l", "1", "-o", "emoji.wav", "-v", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_non_null(strstr(result.err, "understood"));
+}
+
+static void wrong_values_name_the_field_and_its_limit(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "generate", "x", "-l", "0", NULL);
+    assert_refused(2, "duration_seconds 0 ");
+    program_run(&home, &result, "generate", "x", "-s", "9007199254740991", "-n", "2", NULL);
+    assert_refused(2, "9007199254740992");
+    program_run(&home, &result, "generate", "x", "-f", "mp3", NULL);
+    assert_refused(2, "wav, flac");
+    program_run(&home, &result, "generate", "x", "-o", "x.mp3", NULL);
+    assert_refused(2, "'mp3' is not one of: wav, flac");
+    program_run(&home, &result, "generate", "x", "-o", "{sead}.wav", NULL);
+    assert_refused(2, "{sead}");
+    program_run(&home, &result, "generate", "x", "-n", "2", "-o", "x.wav", NULL);
+    assert_refused(2, "--count is 2");
+    program_run(&home, &result, "generate", "--from", "nowhere.wav", NULL);
+    assert_refused(1, "nowhere.wav");
+}
+
+static void existing_files_are_not_touched(void **state)
+{
+    (void)state;
+    program_write_file("there.wav", "mine");
+    program_run(&home, &result, "generate", "x", "-l", "1", "-o", "there.wav", NULL);
+    assert_refused(1, "exists already");
+    assert_non_null(strstr(result.err, "fix: "));
+    char *text = program_read_file("there.wav", NULL);
+    assert_string_equal(text, "mine");
+    free(text);
+    program_run(&home, &result, "generate", "x", "-l", "1", "-o", "there.wav", "--force", NULL);
+    assert_int_equal(result.exit_code, 0);
+    program_write_file("there.mid", "mine");
+    program_run(&home, &result, "generate", "x", "-l", "1", "-o", "m.wav", "--midi", "there.mid",
+                NULL);
+    assert_refused(1, "exists already");
+    assert_int_equal(access("m.wav", F_OK), -1); /* said before the work, not after it */
+}
+
+static void output_places_that_cannot_be_written_are_named(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "generate", "x", "-l", "1", "-o", "absent/x.wav", NULL);
+    assert_refused(1, "absent");
+    program_write_file("plain", "");
+    program_run(&home, &result, "generate", "x", "-l", "1", "-o", "plain/x.wav", NULL);
+    assert_refused(2, "'plain' is not a folder");
+    if (access("/proc/self/status", R_OK) == 0) { /* a folder that even root cannot write in */
+        home.env[0] = "TIMBRE_OUTPUT_DIR=/proc/timbre";
+        program_run(&home, &result, "generate", "x", "-l", "1", NULL);
+        assert_refused(1, "/proc/timbre");
+    }
+}
+
+static void a_full_disk_leaves_nothing(void **state)
+{
+    (void)state;
+    mkdir("full", 0777);
+    char script[512];
+    /* a file size limit stands for the full disk: the write fails halfway */
+    snprintf(script, sizeof script, "ulimit -f 100; exec '%s' generate x -l 2 -o full/x.wav -q",
+             program_path());
+    const char *argv[] = {"sh", "-c", script, NULL};
+    program_run_argv(&home, &result, argv);
+    assert_refused(1, "cannot write 'full/x.wav'");
+    assert_int_equal(program_count_files("full", ""), 0);
+    if (access("/dev/full", W_OK) != 0)
+        return;
+    snprintf(script, sizeof script, "exec '%s' generate x -l 1 -o full/y.wav -q > /dev/full",
+             program_path());
+    program_run_argv(&home, &result, argv);
+    assert_int_equal(result.exit_code, 1);
+    assert_non_null(strstr(result.err, "standard output"));
+}
+
+static void soundfonts_that_are_missing_or_broken_say_so(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "generate", "x", "--soundfont", "absent.sf2", NULL);
+    assert_refused(3, "absent.sf2");
+    assert_non_null(strstr(result.err, "fix: "));
+    program_write_file("broken.sf2", "RIFF....sfbkLIST");
+    home.env[0] = "TIMBRE_SOUNDFONT=broken.sf2";
+    program_run(&home, &result, "generate", "x", "-l", "1", "-o", "b.wav", NULL);
+    assert_refused(1, "broken.sf2");
+    assert_int_equal(access("b.wav", F_OK), -1);
+}
+
+static void the_time_limit_is_kept(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "generate", "x", "-l", "300", "--timeout", "0.2", "-o", "t.wav",
+                NULL);
+    assert_refused(7, "not done after 0.2 s");
+    assert_true(result.seconds < 5);
+    assert_int_equal(access("t.wav", F_OK), -1);
+}
+
+static void errors_are_json_where_json_was_asked(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "generate", "", "--json", NULL);
+    assert_int_equal(result.exit_code, 2);
+    json_t *answer = parse(result.out);
+    json_t *error = json_object_get(answer, "error");
+    assert_string_equal(json_string_value(json_object_get(error, "code")), "bad_input");
+    assert_int_equal(json_integer_value(json_object_get(error, "exit_code")), 2);
+    assert_non_null(strstr(result.err, "prompt is empty"));
+    json_decref(answer);
+}
+
+static void show_tells_facts_and_recipe(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "gen", "piano", "-l", "1", "-s", "3", "-o", "s.wav", "-q", NULL);
+    program_run(&home, &result, "show", "s.wav", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_non_null(strstr(result.out, "44100 Hz"));
+    assert_non_null(strstr(result.out, "piano"));
+    program_run(&home, &result, "info", "s.wav", "--json", NULL);
+    json_t *answer = parse(result.out);
+    json_t *recipe = json_object_get(answer, "recipe");
+    assert_int_equal(json_integer_value(json_object_get(answer, "frames")), 44100);
+    assert_string_equal(json_string_value(json_object_get(recipe, "backend")), "sketch");
+    json_decref(answer);
+    program_run(&home, &result, "show", "absent.wav", NULL);
+    assert_refused(1, "absent.wav");
+    program_write_file("text.wav", "not sound");
+    program_run(&home, &result, "show", "text.wav", NULL);
+    assert_refused(1, "text.wav");
+    program_run(&home, &result, "generate", "--from", "text.wav", NULL);
+    assert_refused(1, "text.wav");
+}
+
+static void foreign_files_have_facts_and_no_recipe(void **state)
+{
+    (void)state;
+    char path[1024];
+    const char *data = getenv("TIMBRE_TEST_DATA");
+    const char *tests = getenv("TIMBRE_TESTS_DIR");
+    if (data == NULL || tests == NULL) {
+        skip();
+        return;
+    }
+    if (data[0] == '/')
+        snprintf(path, sizeof path, "%s/riffusion/pairs/funky_sax.mp3", data);
+    else /* relative to the root of the sources; the tests' data is two folders below it */
+        snprintf(path, sizeof path, "%s/../../%s/riffusion/pairs/funky_sax.mp3", tests, data);
+    if (access(path, R_OK) != 0)
+        skip();
+    program_run(&home, &result, "show", path, NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_non_null(strstr(result.out, "44100 Hz"));
+    assert_non_null(strstr(result.out, "no recipe inside"));
+    program_run(&home, &result, "show", path, "--json", NULL);
+    json_t *answer = parse(result.out);
+    assert_int_equal(json_integer_value(json_object_get(answer, "channels")), 1);
+    assert_true(json_number_value(json_object_get(answer, "duration_seconds")) > 4);
+    assert_true(json_is_null(json_object_get(answer, "recipe")));
+    json_decref(answer);
+    program_run(&home, &result, "generate", "--from", path, NULL);
+    assert_refused(1, "has no recipe inside");
+}
+
+static void doctor_checks_everything(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "doctor", "--json", NULL);
+    assert_int_equal(result.exit_code, 0);
+    json_t *answer = parse(result.out);
+    assert_true(json_is_true(json_object_get(answer, "ok")));
+    assert_int_equal(json_array_size(json_object_get(answer, "checks")), 11);
+    json_decref(answer);
+    program_run(&home, &result, "doctor", "--soundfont", "absent.sf2", NULL);
+    assert_int_equal(result.exit_code, 1);
+    assert_non_null(strstr(result.out, "fail  backend"));
+    assert_non_null(strstr(result.out, "fix: "));
+}
+
+static void the_log_keeps_what_was_said(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "generate", "x", "-l", "1", "-o", "log.wav", "-q", "--log", "t.log",
+                NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_string_equal(result.err, "");
+    char *text = program_read_file("t.log", NULL);
+    assert_non_null(strstr(text, "seed "));
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(stdout_is_the_path_and_nothing_else, clean),
+        cmocka_unit_test_teardown(the_inbox_note_finds_the_take, clean),
+        cmocka_unit_test_teardown(data_folder_that_cannot_be_written_is_only_a_warning, clean),
+        cmocka_unit_test_teardown(a_take_can_be_made_again_to_the_byte, clean),
+        cmocka_unit_test_teardown(a_repeat_names_the_ingredient_that_differs, clean),
+        cmocka_unit_test_teardown(flags_change_one_thing_of_a_recipe, clean),
+        cmocka_unit_test_teardown(several_takes_have_seeds_in_a_row, clean),
+        cmocka_unit_test_teardown(sound_and_midi_go_where_asked, clean),
+        cmocka_unit_test_teardown(events_are_one_object_a_line, clean),
+        cmocka_unit_test_teardown(dry_run_makes_nothing, clean),
+        cmocka_unit_test_teardown(bad_prompts_are_refused, clean),
+        cmocka_unit_test_teardown(strange_prompts_still_make_sound, clean),
+        cmocka_unit_test_teardown(wrong_values_name_the_field_and_its_limit, clean),
+        cmocka_unit_test_teardown(existing_files_are_not_touched, clean),
+        cmocka_unit_test_teardown(output_places_that_cannot_be_written_are_named, clean),
+        cmocka_unit_test_teardown(a_full_disk_leaves_nothing, clean),
+        cmocka_unit_test_teardown(soundfonts_that_are_missing_or_broken_say_so, clean),
+        cmocka_unit_test_teardown(the_time_limit_is_kept, clean),
+        cmocka_unit_test_teardown(errors_are_json_where_json_was_asked, clean),
+        cmocka_unit_test_teardown(show_tells_facts_and_recipe, clean),
+        cmocka_unit_test_teardown(foreign_files_have_facts_and_no_recipe, clean),
+        cmocka_unit_test_teardown(doctor_checks_everything, clean),
+        cmocka_unit_test_teardown(the_log_keeps_what_was_said, clean),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,273 @@
+/* Help, manual pages and completions as a person and as their shells see them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cli/commands.h"
+#include "engine/base/utf8.h"
+#include "tests/support/program.h"
+
+static program_home home;
+static program_result result;
+
+static int setup(void **state)
+{
+    (void)state;
+    program_home_init(&home);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    program_result_deinit(&result);
+    program_home_deinit(&home);
+    return 0;
+}
+
+static void assert_fits(const char *text, int max_lines)
+{
+    int lines = 0;
+    while (*text != '\0') {
+        size_t length = strcspn(text, "\n");
+        if (tb_utf8_columns(text, length) > 80)
+            fail_msg("over 80 columns: %.*s", (int)length, text);
+        text += length + (text[length] == '\n');
+        lines++;
+    }
+    assert_in_range(lines, 1, max_lines);
+}
+
+static void short_help_fits_a_screen_and_begins_with_examples(void **state)
+{
+    (void)state;
+    size_t n;
+    const tb_command *commands = tb_commands(&n);
+    program_run(&home, &result, "-h", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_fits(result.out, 24);
+    for (size_t i = 0; i < n; i++) {
+        program_run(&home, &result, commands[i].name, "-h", NULL);
+        assert_int_equal(result.exit_code, 0);
+        assert_fits(result.out, 24);
+        const char *second = strchr(result.out, '\n');
+        assert_non_null(strstr(result.out, "timbre "));
+        assert_int_equal(strncmp(result.out, commands[i].examples[0].line, 10), 0);
+        assert_int_equal(strncmp(second + 1, commands[i].examples[1].line, 10), 0);
+    }
+}
+
+static void manual_names_every_option(void **state)
+{
+    (void)state;
+    size_t n;
+    const tb_command *commands = tb_commands(&n);
+    for (size_t i = 0; i < n; i++) {
+        tb_option_list options;
+        program_run(&home, &result, commands[i].name, "--help", NULL);
+        assert_int_equal(result.exit_code, 0);
+        assert_fits(result.out, 400);
+        tb_command_options(&commands[i], &options);
+        for (size_t o = 0; o < options.n; o++) {
+            char name[64];
+            snprintf(name, sizeof name, "--%s",
+                     options.items[o].name != NULL ? options.items[o].name : "help");
+            assert_non_null(strstr(result.out, name));
+        }
+        char *text = strdup(result.out);
+        program_run(&home, &result, "help", commands[i].name, NULL);
+        assert_string_equal(result.out, text); /* the same page both ways */
+        free(text);
+    }
+}
+
+static void without_arguments_it_says_how_it_is_used(void **state)
+{
+    (void)state;
+    program_run(&home, &result, NULL);
+    assert_int_equal(result.exit_code, 2);
+    assert_int_equal(result.out_length, 0);
+    assert_non_null(strstr(result.err, "usage: timbre"));
+}
+
+static void mistyped_commands_are_not_run(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "generte", "rain", NULL);
+    assert_int_equal(result.exit_code, 2);
+    assert_int_equal(result.out_length, 0);
+    assert_non_null(strstr(result.err, "did you mean timbre generate?"));
+    assert_int_equal(program_count_files(home.path, ".wav"), 0);
+    program_run(&home, &result, "help", "exit-code", NULL);
+    assert_int_equal(result.exit_code, 2);
+    assert_non_null(strstr(result.err, "exit-codes"));
+}
+
+static void exit_codes_are_documented(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "help", "exit-codes", NULL);
+    assert_int_equal(result.exit_code, 0);
+    static const char *const codes[] = {"0", "1", "2", "3", "5", "6", "7", "8", "130", "143"};
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        char row[16];
+        snprintf(row, sizeof row, "\n    %s\n", codes[i]);
+        assert_non_null(strstr(result.out, row));
+    }
+}
+
+static bool has_program(const char *name)
+{
+    char probe[64];
+    snprintf(probe, sizeof probe, "command -v %s", name);
+    const char *argv[] = {"sh", "-c", probe, NULL};
+    program_run_argv(&home, &result, argv);
+    return result.exit_code == 0;
+}
+
+static void lint_page(const char *name)
+{
+    program_run(&home, &result, "help", "--man", name, NULL);
+    assert_int_equal(result.exit_code, 0);
+    program_write_file(name, result.out);
+    const char *argv[] = {"mandoc", "-T", "lint", "-W", "warning", name, NULL};
+    program_run_argv(&home, &result, argv);
+    if (result.exit_code != 0 || result.out_length > 0)
+        fail_msg("%s", result.out);
+}
+
+static void manual_pages_are_clean(void **state)
+{
+    (void)state;
+    if (!has_program("mandoc"))
+        skip();
+    size_t n;
+    const tb_command *commands = tb_commands(&n);
+    lint_page("timbre.1");
+    lint_page("timbre-config.5");
+    for (size_t i = 0; i < n; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "timbre-%s.1", commands[i].name);
+        lint_page(name);
+    }
+    program_run(&home, &result, "help", "--man", "timbre-nothing.1", NULL);
+    assert_int_equal(result.exit_code, 2);
+}
+
+static void write_completion(const char *shell, const char *path)
+{
+    program_run(&home, &result, "completion", shell, NULL);
+    assert_int_equal(result.exit_code, 0);
+    program_write_file(path, result.out);
+}
+
+static void completions_are_valid_scripts(void **state)
+{
+    (void)state;
+    static const char *const shells[] = {"bash", "zsh", "fish"};
+    int n_run = 0;
+    for (size_t i = 0; i < sizeof shells / sizeof shells[0]; i++) {
+        if (!has_program(shells[i]))
+            continue;
+        n_run++;
+        write_completion(shells[i], "script");
+        const char *argv[] = {shells[i], "-n", "script", NULL};
+        program_run_argv(&home, &result, argv);
+        if (result.exit_code != 0 || result.err[0] != '\0')
+            fail_msg("%s: %s", shells[i], result.err);
+    }
+    if (n_run == 0)
+        skip();
+}
+
+/* What bash offers for the last of the words, a blank after each. */
+static const char *complete(const char *words)
+{
+    char script[512];
+    snprintf(script, sizeof script,
+             "source ./script; COMP_WORDS=(%s); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _timbre; "
+             "printf '%%s ' \"${COMPREPLY[@]}\"",
+             words);
+    const char *argv[] = {"bash", "--norc", "-c", script, NULL};
+    program_run_argv(&home, &result, argv);
+    assert_int_equal(result.exit_code, 0);
+    return result.out;
+}
+
+static void bash_completes_commands_options_and_values(void **state)
+{
+    (void)state;
+    if (!has_program("bash"))
+        skip();
+    write_completion("bash", "script");
+    program_write_file("take.wav", "");
+    assert_string_equal(complete("timbre ge"), "generate gen ");
+    assert_string_equal(complete("timbre gen --dry"), "--dry-run ");
+    assert_string_equal(complete("timbre generate rain -f ''"), "wav flac ");
+    assert_string_equal(complete("timbre generate --format = fl"), "flac ");
+    assert_string_equal(complete("timbre generate --negative ''"), " ");
+    assert_string_equal(complete("timbre show ta"), "take.wav ");
+    assert_string_equal(complete("timbre config get output.d"), "output.dir ");
+    assert_string_equal(complete("timbre completion z"), "zsh ");
+    assert_string_equal(complete("timbre --color n"), "never ");
+    assert_string_equal(complete("timbre help exit"), "exit-codes ");
+}
+
+static void fish_completes_commands_and_values(void **state)
+{
+    (void)state;
+    if (!has_program("fish"))
+        skip();
+    write_completion("fish", "script");
+    const char *argv[] = {
+        "fish", "--no-config", "-c",
+        "source script; complete -C 'timbre ge'; complete -C 'timbre generate x -f '", NULL};
+    program_run_argv(&home, &result, argv);
+    assert_int_equal(result.exit_code, 0);
+    assert_non_null(strstr(result.out, "generate\tmake a take from a prompt"));
+    assert_non_null(strstr(result.out, "\nflac"));
+    assert_null(strstr(result.out, "doctor"));
+}
+
+static void version_says_program_and_engine(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "--version", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_int_equal(strncmp(result.out, "timbre ", 7), 0);
+    program_run(&home, &result, "version", "--json", NULL);
+    assert_non_null(strstr(result.out, "\"libraries\""));
+}
+
+static void color_only_where_asked(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "help", "generate", "--color", "always", NULL);
+    assert_non_null(strstr(result.out, "\033[1m"));
+    program_run(&home, &result, "help", "generate", NULL); /* a file, not a terminal */
+    assert_null(strstr(result.out, "\033"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(short_help_fits_a_screen_and_begins_with_examples),
+        cmocka_unit_test(manual_names_every_option),
+        cmocka_unit_test(without_arguments_it_says_how_it_is_used),
+        cmocka_unit_test(mistyped_commands_are_not_run),
+        cmocka_unit_test(exit_codes_are_documented),
+        cmocka_unit_test(manual_pages_are_clean),
+        cmocka_unit_test(completions_are_valid_scripts),
+        cmocka_unit_test(bash_completes_commands_options_and_values),
+        cmocka_unit_test(fish_completes_commands_and_values),
+        cmocka_unit_test(version_says_program_and_engine),
+        cmocka_unit_test(color_only_where_asked),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,252 @@
+/* The parser and the tables it reads: what is typed means what the help says. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cli/commands.h"
+#include "cli/value.h"
+#include "timbre/request.h"
+
+enum { WORDS_MAX = 32 };
+
+/* Parses "timbre ..." split at blanks, with '' and "" as in a shell. */
+typedef struct {
+    char text[512];
+    char *argv[WORDS_MAX];
+    int argc;
+    tb_args args;
+    tb_error err;
+    tb_status status;
+} line;
+
+static void split(line *l)
+{
+    char *in = l->text, *out = l->text;
+    l->argc = 0;
+    while (*in != '\0') {
+        while (*in == ' ')
+            in++;
+        if (*in == '\0' || l->argc == WORDS_MAX)
+            break;
+        l->argv[l->argc++] = out;
+        for (char quote = 0; *in != '\0' && (quote != 0 || *in != ' '); in++) {
+            if (quote == 0 && (*in == '"' || *in == '\''))
+                quote = *in;
+            else if (*in == quote)
+                quote = 0;
+            else
+                *out++ = *in;
+        }
+        if (*in != '\0')
+            in++;
+        *out++ = '\0';
+    }
+}
+
+static void parse(line *l, const char *text)
+{
+    memset(l, 0, sizeof *l);
+    snprintf(l->text, sizeof l->text, "%s", text);
+    split(l);
+    l->status = tb_args_parse(&l->args, l->argc, l->argv, &l->err);
+}
+
+static void assert_parses(line *l, const char *text)
+{
+    parse(l, text);
+    if (l->status != TIMBRE_OK)
+        fail_msg("%s: %s", text, l->err.message);
+}
+
+static void all_ways_to_write_an_option_mean_the_same(void **state)
+{
+    (void)state;
+    static const char *const ways[] = {
+        "timbre generate rain --count=4 -q -v", "timbre generate --count 4 rain -qv",
+        "timbre -qv generate -n4 rain",         "timbre gen -v -q -n 4 -- rain",
+        "timbre generate -qvn4 rain",
+    };
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        line l;
+        assert_parses(&l, ways[i]);
+        assert_string_equal(l.args.command->name, "generate");
+        assert_string_equal(tb_args_value(&l.args, "count"), "4");
+        assert_true(tb_args_has(&l.args, "quiet"));
+        assert_true(tb_args_has(&l.args, "verbose"));
+        assert_int_equal(l.args.n_operands, 1);
+        assert_string_equal(l.args.operands[0], "rain");
+        tb_args_deinit(&l.args);
+    }
+}
+
+static void what_follows_two_dashes_is_text(void **state)
+{
+    (void)state;
+    line l;
+    assert_parses(&l, "timbre generate -- --loop");
+    assert_string_equal(l.args.operands[0], "--loop");
+    assert_false(tb_args_has(&l.args, "loop"));
+    tb_args_deinit(&l.args);
+}
+
+static void the_last_value_wins(void **state)
+{
+    (void)state;
+    line l;
+    assert_parses(&l, "timbre generate x -n 2 -n 3 --loop --no-loop");
+    assert_string_equal(tb_args_value(&l.args, "count"), "3");
+    assert_string_equal(tb_args_value(&l.args, "loop"), "false");
+    tb_args_deinit(&l.args);
+}
+
+static void wrong_lines_are_refused_with_a_hint(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *message, *fix;
+    } cases[] = {
+        {"timbre generaet x", "unknown command 'generaet'", "timbre generate"},
+        {"timbre lofi", "unknown command 'lofi'", "timbre -h"},
+        {"timbre generate --seeed 4 x", "unknown option '--seeed'", "--seed"},
+        {"timbre generate --out x", "unknown option '--out'", "--output"},
+        {"timbre generate -Z x", "unknown option '-Z'", "--"},
+        {"timbre generate x --count", "needs a value", "--count N"},
+        {"timbre generate x --count 0", "--count 0 is outside 1 to 1000", ""},
+        {"timbre generate x --count four", "'four' is not a whole number", ""},
+        {"timbre generate x --count 99999999999999999999", "outside 1 to 1000", ""},
+        {"timbre generate x --timeout nan", "is not a number", ""},
+        {"timbre generate x --progress fast", "not one of: auto, bar, lines, json, none", ""},
+        {"timbre generate x --force=1", "takes no value", ""},
+        {"timbre generate x --no-count", "unknown option '--no-count'", ""},
+        {"timbre generate rain at night", "'at' is one argument too many", "in quotes"},
+        {"timbre version x", "one argument too many", "timbre version -h"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        line l;
+        parse(&l, cases[i].line);
+        assert_int_equal(l.status, TIMBRE_BAD_INPUT);
+        if (strstr(l.err.message, cases[i].message) == NULL ||
+            strstr(l.err.fix, cases[i].fix) == NULL)
+            fail_msg("%s: %s / %s", cases[i].line, l.err.message, l.err.fix);
+        tb_args_deinit(&l.args);
+    }
+}
+
+static void every_example_parses(void **state)
+{
+    (void)state;
+    size_t n;
+    const tb_command *commands = tb_commands(&n);
+    for (size_t i = 0; i < n; i++) {
+        assert_non_null(commands[i].examples[1].line); /* -h begins with two */
+        for (size_t e = 0; e < TB_EXAMPLES_MAX && commands[i].examples[e].line != NULL; e++) {
+            const char *start = strstr(commands[i].examples[e].line, "timbre ");
+            assert_non_null(start);
+            char text[256];
+            snprintf(text, sizeof text, "%s", start);
+            /* the part that belongs to timbre, and not to the shell around it */
+            static const char *const ends[] = {" |", " &&", ")", " >"};
+            for (size_t k = 0; k < sizeof ends / sizeof ends[0]; k++) {
+                char *end = strstr(text, ends[k]);
+                if (end != NULL)
+                    *end = '\0';
+            }
+            line l;
+            assert_parses(&l, text);
+            assert_ptr_equal(l.args.command, &commands[i]);
+            tb_args_deinit(&l.args);
+        }
+    }
+}
+
+static const tb_option *find(const tb_option_list *list, const char *field)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (list->items[i].field != NULL && strcmp(list->items[i].field, field) == 0)
+            return &list->items[i];
+    return NULL;
+}
+
+static void generate_has_a_flag_for_each_field(void **state)
+{
+    (void)state;
+    size_t n_fields, n_found = 0;
+    const timbre_field *fields = timbre_request_fields(&n_fields);
+    tb_option_list options;
+    tb_command_options(tb_command_find("generate"), &options);
+    for (size_t i = 0; i < n_fields; i++) {
+        const tb_option *option = find(&options, fields[i].name);
+        if (fields[i].flag == NULL) {
+            assert_null(option);
+            continue;
+        }
+        n_found++;
+        assert_non_null(option);
+        assert_string_equal(option->name, fields[i].flag);
+        assert_int_equal(option->short_name, fields[i].short_flag);
+        assert_string_equal(option->help, fields[i].help);
+        assert_ptr_equal(option->rule.choices, fields[i].choices);
+        assert_int_equal(option->value_name == NULL, fields[i].type == TIMBRE_FIELD_BOOLEAN);
+    }
+    for (size_t i = 0; i < options.n; i++)
+        n_found -= options.items[i].field != NULL;
+    assert_int_equal(n_found, 0); /* and no flag claims a field that is not there */
+}
+
+static void no_command_has_two_options_of_one_name(void **state)
+{
+    (void)state;
+    size_t n;
+    const tb_command *commands = tb_commands(&n);
+    for (size_t c = 0; c < n; c++) {
+        tb_option_list o;
+        tb_command_options(&commands[c], &o);
+        for (size_t i = 0; i < o.n; i++)
+            for (size_t k = 0; k < i; k++) {
+                if (o.items[i].name != NULL && o.items[k].name != NULL)
+                    assert_string_not_equal(o.items[i].name, o.items[k].name);
+                if (o.items[i].short_name != 0)
+                    assert_int_not_equal(o.items[i].short_name, o.items[k].short_name);
+            }
+    }
+}
+
+static void suggestions_are_near_or_absent(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *typed, *best;
+    } cases[] = {{"genreate", "generate"}, {"gen", "generate"}, {"doctro", "doctor"},
+                 {"showw", "show"},        {"xyzzy", NULL},     {"", NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        tb_suggestion s = tb_suggestion_begin(cases[i].typed);
+        tb_suggestion_offer(&s, "generate");
+        tb_suggestion_offer(&s, "doctor");
+        tb_suggestion_offer(&s, "show");
+        if (cases[i].best == NULL)
+            assert_null(s.best);
+        else
+            assert_string_equal(s.best, cases[i].best);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_ways_to_write_an_option_mean_the_same),
+        cmocka_unit_test(what_follows_two_dashes_is_text),
+        cmocka_unit_test(the_last_value_wins),
+        cmocka_unit_test(wrong_lines_are_refused_with_a_hint),
+        cmocka_unit_test(every_example_parses),
+        cmocka_unit_test(generate_has_a_flag_for_each_field),
+        cmocka_unit_test(no_command_has_two_options_of_one_name),
+        cmocka_unit_test(suggestions_are_near_or_absent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
