@@ -1,0 +1,243 @@
+/* timbre config: the settings in force, where they come from, and changes to the user's file. */
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/app.h"
+#include "cli/commands.h"
+#include "cli/settings_file.h"
+#include "engine/base/file.h"
+#include "engine/base/limits.h"
+
+static const char *const origin_names[] = {"built in", "system file", "user file", "environment",
+                                           "flag"};
+
+/* A wrong file never keeps `config` from working: it is said, and what is right is shown. */
+static void warn_about_errors(tb_app *app)
+{
+    if (app->settings_error.code != TIMBRE_OK)
+        tb_app_warn(app, "%s", app->settings_error.message);
+}
+
+static const char *where_of(const tb_settings *s, size_t i)
+{
+    return s->where[i] != NULL ? s->where[i] : origin_names[TB_ORIGIN_BUILT_IN];
+}
+
+static int list_json(tb_app *app)
+{
+    size_t n;
+    const tb_setting *table = tb_settings_table(&n);
+    json_t *values = json_object();
+    for (size_t i = 0; i < n; i++) {
+        char key[64];
+        (void)snprintf(key, sizeof key, "%s.%s", table[i].section, table[i].name);
+        (void)json_object_set_new(
+            values, key,
+            json_pack("{s:s, s:s, s:s}", "value", tb_settings_text(&app->settings, key), "origin",
+                      origin_names[app->settings.origin[i]], "where", where_of(&app->settings, i)));
+    }
+    tb_error err = {0};
+    tb_status st = tb_json_print(json_pack("{s:i, s:o}", "schema", 1, "settings", values), &err);
+    return st == TIMBRE_OK ? 0 : tb_app_report(app, &err);
+}
+
+static int run_list(tb_app *app)
+{
+    warn_about_errors(app);
+    if (app->wants_json)
+        return list_json(app);
+    size_t n;
+    const tb_setting *table = tb_settings_table(&n);
+    bool has_origin = tb_args_has(&app->args, "origin");
+    for (size_t i = 0; i < n; i++) {
+        char key[64];
+        (void)snprintf(key, sizeof key, "%s.%s", table[i].section, table[i].name);
+        printf("%s = ", key);
+        tb_print_clean(stdout, tb_settings_text(&app->settings, key));
+        if (has_origin) {
+            printf("    (");
+            tb_print_clean(stdout, where_of(&app->settings, i));
+            printf(")");
+        }
+        printf("\n");
+    }
+    return 0;
+}
+
+static int find_key(const char *key, tb_error *err)
+{
+    int i = tb_setting_find(key);
+    if (i >= 0)
+        return i;
+    char near[80];
+    const char *best = tb_setting_suggest(key, near);
+    (void)tb_fail(err, TIMBRE_BAD_INPUT, "unknown setting '%.80s'", key);
+    if (best != NULL)
+        tb_fix(err, "did you mean %s?", best);
+    else
+        tb_fix(err, "timbre config list shows all keys");
+    return -1;
+}
+
+static int run_get(tb_app *app)
+{
+    tb_error err = {0};
+    if (find_key(app->args.operands[1], &err) < 0)
+        return tb_app_fail(app, &err);
+    warn_about_errors(app);
+    tb_print_clean(stdout, tb_settings_text(&app->settings, app->args.operands[1]));
+    printf("\n");
+    return 0;
+}
+
+/* The user's file as text; "" when there is none yet. Owned. */
+static tb_status read_user_file(tb_app *app, char **text, tb_error *err)
+{
+    const char *path = app->settings.user_path;
+    size_t len_bytes = 0;
+    if (path == NULL) {
+        tb_status st = tb_fail(err, TIMBRE_BAD_INPUT, "no settings file: HOME is not set");
+        tb_fix(err, "set HOME, or name a file with --config");
+        return st;
+    }
+    if (access(path, F_OK) == 0)
+        return tb_file_read(path, TB_SETTINGS_MAX_BYTES, text, &len_bytes, err);
+    *text = calloc(1, 1);
+    return *text != NULL ? TIMBRE_OK : tb_fail(err, TIMBRE_NO_MEMORY, "no memory");
+}
+
+/* A link is kept: the file it names is written. */
+static tb_status write_user_file(tb_app *app, const char *text, tb_error *err)
+{
+    char *real = realpath(app->settings.user_path, NULL);
+    const char *path = real != NULL ? real : app->settings.user_path;
+    const char *slash = strrchr(path, '/');
+    tb_status st = TIMBRE_OK;
+    if (slash != NULL && slash != path) {
+        char *folder = tb_strf("%.*s", (int)(slash - path), path);
+        st = folder == NULL ? tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path")
+                            : tb_dir_make(folder, err);
+        free(folder);
+    }
+    if (st == TIMBRE_OK)
+        st = tb_file_write(path, text, strlen(text), true, err);
+    free(real);
+    return st;
+}
+
+/* Set, or with value NULL unset. */
+static int change(tb_app *app, const char *key, const char *value)
+{
+    tb_error err = {0};
+    int i = find_key(key, &err);
+    if (i < 0)
+        return tb_app_fail(app, &err);
+    size_t n;
+    const tb_setting *setting = &tb_settings_table(&n)[i];
+    char *text = NULL, *edited = NULL;
+    tb_status st = TIMBRE_OK;
+    if (value != NULL)
+        st = tb_setting_check(setting, key, value, &err);
+    if (st == TIMBRE_OK && value != NULL)
+        st = tb_settings_value_check(value, &err);
+    if (st == TIMBRE_OK)
+        st = read_user_file(app, &text, &err);
+    if (st == TIMBRE_OK) {
+        edited = tb_settings_text_edit(text, setting->section, setting->name, value);
+        st = edited == NULL ? tb_fail(&err, TIMBRE_NO_MEMORY, "no memory for the settings")
+             : strcmp(edited, text) == 0 ? TIMBRE_OK
+                                         : write_user_file(app, edited, &err);
+    }
+    free(text);
+    free(edited);
+    return st == TIMBRE_OK ? 0 : tb_app_fail(app, &err);
+}
+
+static int run_set(tb_app *app)
+{
+    int code = change(app, app->args.operands[1], app->args.operands[2]);
+    int i = tb_setting_find(app->args.operands[1]);
+    if (code == 0 && app->settings.origin[i] == TB_ORIGIN_ENVIRONMENT)
+        tb_app_warn(app, "%s is set and beats the file", app->settings.where[i]);
+    return code;
+}
+
+static int run_unset(tb_app *app)
+{
+    return change(app, app->args.operands[1], NULL);
+}
+
+static int run_path(tb_app *app)
+{
+    if (app->settings.user_path != NULL) {
+        printf("%s\n", app->settings.user_path);
+        return 0;
+    }
+    tb_error err = {0};
+    (void)tb_fail(&err, TIMBRE_BAD_INPUT, "no settings file: HOME is not set");
+    tb_fix(&err, "set HOME, or name a file with --config");
+    return tb_app_fail(app, &err);
+}
+
+static int run_edit(tb_app *app)
+{
+    tb_error err = {0};
+    char *text = NULL;
+    const char *editor = getenv("VISUAL");
+    editor = editor != NULL && editor[0] != '\0' ? editor : getenv("EDITOR");
+    editor = editor != NULL && editor[0] != '\0' ? editor : "vi";
+    tb_status st = read_user_file(app, &text, &err);
+    if (st == TIMBRE_OK && text[0] == '\0')
+        st = write_user_file(app, "# Settings of timbre; the keys: timbre help settings\n", &err);
+    free(text);
+    if (st != TIMBRE_OK)
+        return tb_app_fail(app, &err);
+    /* through the shell: EDITOR may hold arguments */
+    char *command = tb_strf("%s \"$1\"", editor);
+    (void)signal(SIGXFSZ, SIG_DFL);
+    if (command != NULL)
+        execl("/bin/sh", "sh", "-c", command, "sh", app->settings.user_path, (char *)NULL);
+    (void)tb_fail_errno(&err, command == NULL ? ENOMEM : errno, "cannot start '%s'", editor);
+    free(command);
+    return tb_app_fail(app, &err);
+}
+
+static const struct {
+    const char *name;
+    size_t n_operands; /* with the action */
+    const char *usage;
+    int (*run)(tb_app *app);
+} actions[] = {
+    {"list", 1, "list", run_list},        {"get", 2, "get KEY", run_get},
+    {"set", 3, "set KEY VALUE", run_set}, {"unset", 2, "unset KEY", run_unset},
+    {"path", 1, "path", run_path},        {"edit", 1, "edit", run_edit},
+};
+
+int tb_cmd_config(tb_app *app)
+{
+    const char *name = app->args.n_operands == 0 ? "list" : app->args.operands[0];
+    size_t n_operands = app->args.n_operands == 0 ? 1 : app->args.n_operands;
+    tb_suggestion near = tb_suggestion_begin(name);
+    tb_error err = {0};
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
+        tb_suggestion_offer(&near, actions[i].name);
+        if (strcmp(actions[i].name, name) != 0)
+            continue;
+        if (n_operands == actions[i].n_operands)
+            return actions[i].run(app);
+        (void)tb_fail(&err, TIMBRE_BAD_INPUT, "config %s takes %zu arguments, not %zu", name,
+                      actions[i].n_operands - 1, n_operands - 1);
+        tb_fix(&err, "timbre config %s", actions[i].usage);
+        return tb_app_fail(app, &err);
+    }
+    (void)tb_fail(&err, TIMBRE_BAD_INPUT, "unknown action '%.80s'", name);
+    if (near.best != NULL)
+        tb_fix(&err, "did you mean timbre config %s?", near.best);
+    else
+        tb_fix(&err, "timbre config -h shows how it is used");
+    return tb_app_fail(app, &err);
+}

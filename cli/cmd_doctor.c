@@ -1,0 +1,303 @@
+/* timbre doctor: every check is a row of a table, every line says ok, warn or fail and what to do.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <langinfo.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "cli/app.h"
+#include "cli/commands.h"
+#include "cli/paths.h"
+#include "cli/player.h"
+#include "engine/base/clock.h"
+#include "engine/base/file.h"
+#include "timbre/engine.h"
+#include "timbre/version.h"
+
+typedef enum { OK, WARN, FAIL } verdict;
+
+static const char *const verdict_names[] = {"ok", "warn", "fail"};
+
+typedef struct {
+    tb_app *app;
+    timbre_engine *engine;
+    json_t *facts;   /* of timbre_engine_describe; NULL when it failed */
+    char *soundfont; /* owned */
+    char *data_dir;  /* owned; NULL: see data_error */
+    tb_error data_error;
+    /* the check in progress */
+    verdict result;
+    char text[600], fix[600];
+} examination;
+
+static void say(examination *e, verdict result, const char *fmt, ...) TB_PRINTF(3, 4);
+
+static void say(examination *e, verdict result, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    e->result = result;
+    (void)vsnprintf(e->text, sizeof e->text, fmt, args);
+    va_end(args);
+}
+
+static void say_error(examination *e, verdict result, const tb_error *err)
+{
+    say(e, result, "%s", err->message);
+    (void)snprintf(e->fix, sizeof e->fix, "%s", err->fix);
+}
+
+static void check_version(examination *e)
+{
+    say(e, OK, "timbre %s, engine %d%s", timbre_version(), TIMBRE_ENGINE_VERSION,
+        tb_player_is_built_in() ? "" : ", built without playback");
+}
+
+static void check_settings(examination *e)
+{
+    const tb_settings *s = &e->app->settings;
+    if (e->app->settings_error.code != TIMBRE_OK)
+        say_error(e, FAIL, &e->app->settings_error);
+    else if (s->warnings.len > 0)
+        say(e, WARN, "%.*s", (int)strcspn(tb_str_text(&s->warnings), "\n"),
+            tb_str_text(&s->warnings));
+    else if (s->user_path != NULL && access(s->user_path, F_OK) == 0)
+        say(e, OK, "%s", s->user_path);
+    else
+        say(e, OK, "none; built-in values are used");
+}
+
+/* The folder, or the nearest one above it that exists: owned. */
+static char *existing_part(const char *path)
+{
+    char *part = tb_strdup(path);
+    while (part != NULL && access(part, F_OK) != 0) {
+        char *slash = strrchr(part, '/');
+        if (slash == NULL || slash == part) {
+            free(part);
+            return tb_strdup(slash == NULL ? "." : "/");
+        }
+        *slash = '\0';
+    }
+    return part;
+}
+
+static void check_folder(examination *e, const char *path, const char *fix, verdict when_bad)
+{
+    enum { LITTLE_MB = 100 };
+    char *part = existing_part(path);
+    struct statvfs space;
+    if (part == NULL || !tb_path_is_folder(part) || access(part, W_OK | X_OK) != 0) {
+        say(e, when_bad, "cannot write in %s", path);
+        (void)snprintf(e->fix, sizeof e->fix, "%s", fix);
+    } else if (statvfs(part, &space) != 0) {
+        say(e, WARN, "%s: %s", path, strerror(errno));
+    } else {
+        double free_mb = (double)space.f_bavail * (double)space.f_frsize / 1e6;
+        bool is_new = strcmp(part, path) != 0;
+        say(e, free_mb < LITTLE_MB ? WARN : OK, "%s, %.1f GB free%s", path, free_mb / 1e3,
+            is_new ? ", will be made" : "");
+        if (free_mb < LITTLE_MB)
+            (void)snprintf(e->fix, sizeof e->fix, "make room, or: %s", fix);
+    }
+    free(part);
+}
+
+static void check_output(examination *e)
+{
+    tb_error err = {0};
+    char *folder = NULL;
+    if (tb_path_expand("output folder", tb_settings_text(&e->app->settings, "output.dir"), &folder,
+                       &err) != TIMBRE_OK)
+        say_error(e, FAIL, &err);
+    else
+        check_folder(e, folder, "timbre config set output.dir FOLDER", FAIL);
+    free(folder);
+}
+
+static void check_data(examination *e)
+{
+    if (e->data_dir == NULL)
+        say_error(e, WARN, &e->data_error);
+    else
+        check_folder(e, e->data_dir, "name another with --data-dir or TIMBRE_DATA_DIR", WARN);
+}
+
+static const char *fact(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text != NULL ? text : "unknown";
+}
+
+static void check_processor(examination *e)
+{
+    if (e->facts == NULL)
+        say(e, FAIL, "not enough memory to look");
+    else
+        say(e, OK, "%s, %lld threads", fact(e->facts, "cpu"),
+            (long long)json_integer_value(json_object_get(e->facts, "threads")));
+}
+
+static void check_libraries(examination *e)
+{
+    tb_str text = {0};
+    const char *name;
+    json_t *version;
+    json_object_foreach(json_object_get(e->facts, "libraries"), name, version)
+        tb_str_appendf(&text, "%s%s %s", text.len == 0 ? "" : ", ", name,
+                       json_is_string(version) ? json_string_value(version) : "unknown");
+    say(e, text.len > 0 ? OK : WARN, "%s", text.len > 0 ? tb_str_text(&text) : "unknown");
+    tb_str_deinit(&text);
+}
+
+static void check_backend(examination *e)
+{
+    const json_t *backend = json_array_get(json_object_get(e->facts, "backends"), 0);
+    const json_t *soundfont = json_object_get(e->facts, "soundfont");
+    if (json_is_true(json_object_get(backend, "ready"))) {
+        say(e, OK, "%s ready, SoundFont %s", fact(backend, "name"), fact(soundfont, "path"));
+        return;
+    }
+    say(e, FAIL, "%s", backend == NULL ? "no backend" : fact(backend, "error"));
+    (void)snprintf(e->fix, sizeof e->fix, "%s", backend == NULL ? "" : fact(backend, "fix"));
+}
+
+static void check_render(examination *e)
+{
+    tb_error err = {0};
+    timbre_request *request = NULL;
+    timbre_take *take = NULL;
+    timbre_generate_options options = {
+        .struct_size = sizeof options,
+        .output = {.struct_size = sizeof options.output, .in_memory = 1}};
+    double started_s = tb_clock_seconds();
+    tb_status st = timbre_request_new(&request, &err);
+    if (st == TIMBRE_OK)
+        st = timbre_request_set(request, "prompt", "piano", &err);
+    if (st == TIMBRE_OK)
+        st = timbre_request_set(request, "duration_seconds", "1", &err);
+    if (st == TIMBRE_OK && e->engine == NULL)
+        st = tb_fail(&err, TIMBRE_NO_MEMORY, "the engine did not start");
+    if (st == TIMBRE_OK)
+        st = timbre_generate(e->engine, request, &options, &take, &err);
+    if (st == TIMBRE_OK)
+        say(e, OK, "one second of piano in %.2f s", tb_clock_seconds() - started_s);
+    else
+        say_error(e, FAIL, &err);
+    timbre_take_free(take);
+    timbre_request_free(request);
+}
+
+static void check_sound(examination *e)
+{
+    tb_error err = {0};
+    tb_player *player = NULL;
+    int log_fd = e->app->log != NULL ? fileno(e->app->log) : -1;
+    if (tb_player_open(44100, 2, log_fd, &player, &err) == TIMBRE_OK)
+        say(e, OK, "opens");
+    else
+        say_error(e, WARN, &err);
+    tb_player_close(player);
+}
+
+static void check_locale(examination *e)
+{
+    if (e->app->is_utf8) {
+        say(e, OK, "UTF-8");
+        return;
+    }
+    say(e, WARN, "%s is not UTF-8; bars are drawn in ASCII", nl_langinfo(CODESET));
+    (void)snprintf(e->fix, sizeof e->fix, "export LANG=C.UTF-8");
+}
+
+static void check_terminal(examination *e)
+{
+    const char *term = getenv("TERM"), *colors = getenv("COLORTERM");
+    if (!isatty(STDERR_FILENO))
+        say(e, OK, "none (output goes to a file or a pipe)");
+    else
+        say(e, OK, "%s, %s, colours %s", term == NULL ? "unnamed" : term,
+            colors == NULL ? "basic" : colors, e->app->has_color[2] ? "on" : "off");
+}
+
+static const struct {
+    const char *name;
+    void (*run)(examination *e);
+} checks[] = {
+    {"version", check_version}, {"settings", check_settings},   {"output", check_output},
+    {"data", check_data},       {"processor", check_processor}, {"libraries", check_libraries},
+    {"backend", check_backend}, {"render", check_render},       {"sound", check_sound},
+    {"locale", check_locale},   {"terminal", check_terminal},
+};
+
+static void print_check(const examination *e, const char *name)
+{
+    static const tb_style styles[] = {TB_STYLE_OK, TB_STYLE_WARN, TB_STYLE_FAIL};
+    printf("%s%-4s%s  %-10s ", tb_app_style(e->app, 1, styles[e->result]), verdict_names[e->result],
+           tb_app_style(e->app, 1, TB_STYLE_PLAIN), name);
+    tb_print_clean(stdout, e->text);
+    printf("\n");
+    if (e->fix[0] != '\0') {
+        printf("      %-10s fix: ", "");
+        tb_print_clean(stdout, e->fix);
+        printf("\n");
+    }
+    (void)fflush(stdout);
+}
+
+static void begin(examination *e)
+{
+    tb_error ignored = {0};
+    const char *soundfont = tb_settings_text(&e->app->settings, "engine.soundfont");
+    if (tb_path_data(tb_args_value(&e->app->args, "data-dir"), &e->data_dir, &e->data_error) !=
+        TIMBRE_OK)
+        e->data_dir = NULL; /* check_data says why */
+    if (tb_path_expand("SoundFont", soundfont, &e->soundfont, &ignored) != TIMBRE_OK)
+        e->soundfont = NULL;
+    timbre_engine_options options = {
+        .struct_size = sizeof options,
+        .n_threads = (int)tb_settings_number(&e->app->settings, "engine.threads"),
+        .soundfont = e->soundfont,
+        .data_dir = e->data_dir};
+    if (timbre_engine_new(&options, &e->engine, &ignored) != TIMBRE_OK)
+        return;
+    char *text = timbre_engine_describe(e->engine);
+    e->facts = text == NULL ? NULL : json_loads(text, 0, NULL);
+    free(text);
+}
+
+int tb_cmd_doctor(tb_app *app)
+{
+    examination e = {.app = app};
+    json_t *results = json_array();
+    verdict worst = OK;
+    begin(&e);
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
+        e.fix[0] = '\0';
+        checks[i].run(&e);
+        worst = e.result > worst ? e.result : worst;
+        json_t *text = json_string(e.text);
+        (void)json_array_append_new(
+            results, json_pack("{s:s, s:s, s:o, s:s?}", "check", checks[i].name, "result",
+                               verdict_names[e.result], "text", text != NULL ? text : json_null(),
+                               "fix", e.fix[0] != '\0' ? e.fix : NULL));
+        if (!app->wants_json)
+            print_check(&e, checks[i].name);
+    }
+    timbre_engine_free(e.engine);
+    json_decref(e.facts);
+    free(e.soundfont);
+    free(e.data_dir);
+    if (!app->wants_json) {
+        json_decref(results);
+        return worst == FAIL;
+    }
+    tb_error err = {0};
+    json_t *answer = json_pack("{s:i, s:b, s:o}", "schema", 1, "ok", worst != FAIL, "checks",
+                               results);
+    return tb_json_print(answer, &err) == TIMBRE_OK ? worst == FAIL : tb_app_report(app, &err);
+}

@@ -1,0 +1,366 @@
+#include "cli/commands.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "engine/base/limits.h"
+#include "timbre/request.h"
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+#define OPTION_JSON                                                                                \
+    {                                                                                              \
+        .name = "json", .help = "one JSON object on standard output"                               \
+    }
+#define OPTION_DATA_DIR                                                                            \
+    {                                                                                              \
+        .name = "data-dir", .rule = {TB_VALUE_FOLDER}, .value_name = "DIR",                        \
+        .help = "folder for Timbre's own data"                                                     \
+    }
+#define OPTION_SOUNDFONT                                                                           \
+    {                                                                                              \
+        .name = "soundfont", .rule = {TB_VALUE_FILE}, .value_name = "FILE",                        \
+        .help = "SoundFont that the sketch plays"                                                  \
+    }
+#define OPTION_THREADS                                                                             \
+    {                                                                                              \
+        .name = "threads", .rule = {TB_VALUE_INTEGER, 0, TB_THREADS_MAX, NULL}, .value_name = "N", \
+        .default_text = "0", .help = "threads; 0: as many as this process may use"                 \
+    }
+#define OPTION_VOLUME                                                                              \
+    {                                                                                              \
+        .name = "volume", .rule = {TB_VALUE_INTEGER, 0, 100, NULL}, .value_name = "N",             \
+        .default_text = "100", .help = "volume in percent"                                         \
+    }
+
+static const char *const color_choices[] = {"auto", "always", "never", NULL};
+static const char *const progress_choices[] = {"auto", "bar", "lines", "json", "none", NULL};
+
+static const tb_option global_options[] = {
+    {.short_name = 'h', .help = "short help"},
+    {.name = "help", .help = "the manual page"},
+    {.name = "version", .help = "the version"},
+    {.name = "quiet", .short_name = 'q', .help = "only results and errors"},
+    {.name = "verbose", .short_name = 'v', .help = "say more about what is done"},
+    {.name = "color",
+     .rule = {.kind = TB_VALUE_CHOICE, .choices = color_choices},
+     .value_name = "WHEN",
+     .default_text = "auto",
+     .help = "colours in messages: auto, always, never"},
+    {.name = "config",
+     .rule = {TB_VALUE_FILE},
+     .value_name = "FILE",
+     .help = "settings file instead of the usual one"},
+    {.name = "log",
+     .rule = {TB_VALUE_FILE},
+     .value_name = "FILE",
+     .help = "append all messages to this file"},
+};
+
+static const tb_option generate_options[] = {
+    {.name = "output",
+     .short_name = 'o',
+     .rule = {TB_VALUE_FILE},
+     .value_name = "PATH",
+     .help = "file or folder; - writes the sound to stdout"},
+    {.name = "count",
+     .short_name = 'n',
+     .rule = {TB_VALUE_INTEGER, 1, 1000, NULL},
+     .value_name = "N",
+     .default_text = "1",
+     .help = "takes to make: seeds s, s+1, ..."},
+    {.name = "from",
+     .rule = {TB_VALUE_FILE},
+     .value_name = "FILE",
+     .help = "make this take again; other options change it"},
+    {.name = "play", .help = "play each take when it is done"},
+    {.name = "force", .help = "overwrite, and write sound to a terminal"},
+    {.name = "midi",
+     .rule = {TB_VALUE_FILE},
+     .value_name = "FILE",
+     .help = "also write the arrangement as a MIDI file"},
+    {.name = "dry-run", .help = "show what would be made, and make nothing"},
+    OPTION_JSON,
+    {.name = "events", .help = "JSON Lines on stdout while it works"},
+    {.name = "progress",
+     .rule = {.kind = TB_VALUE_CHOICE, .choices = progress_choices},
+     .value_name = "MODE",
+     .default_text = "auto",
+     .help = "how to show it on stderr: auto, bar, lines, json, none"},
+    {.name = "timeout",
+     .rule = {TB_VALUE_NUMBER, 0.001, 1e6, NULL},
+     .value_name = "SEC",
+     .help = "give up after this time (exit code 7)"},
+    {.name = "no-sidecar", .help = "do not write PATH.json beside the take"},
+    OPTION_SOUNDFONT,
+    OPTION_THREADS,
+    OPTION_DATA_DIR,
+};
+
+static const tb_option show_options[] = {OPTION_JSON};
+
+static const tb_option play_options[] = {
+    {.name = "start",
+     .rule = {TB_VALUE_NUMBER, 0, 1e6, NULL},
+     .value_name = "SEC",
+     .default_text = "0",
+     .help = "begin here"},
+    {.name = "loop", .help = "again and again, without a gap"},
+    OPTION_VOLUME,
+};
+
+static const tb_option config_options[] = {
+    {.name = "origin", .help = "list: also say where each value comes from"},
+    OPTION_JSON,
+};
+
+static const tb_option doctor_options[] = {OPTION_JSON, OPTION_SOUNDFONT, OPTION_THREADS,
+                                           OPTION_DATA_DIR};
+
+static const tb_option version_options[] = {OPTION_JSON};
+
+static const tb_option help_options[] = {
+    {.name = "man",
+     .rule = {TB_VALUE_TEXT},
+     .value_name = "PAGE",
+     .help = "print a page as mdoc source, such as timbre-generate.1"},
+};
+
+static const char *const shells[] = {"bash", "zsh", "fish", NULL};
+static const char *const config_actions[] = {"list", "get", "set", "unset", "path", "edit", NULL};
+
+static const char *const generate_text[] = {
+    "Makes a piece of sound from a prompt and prints the path of the file. With PROMPT - the "
+    "prompt "
+    "is read from standard input. Nothing else is written to standard output: progress, warnings "
+    "and "
+    "hints go to standard error.",
+    "Until a neural model is installed the sketch answers: it reads style, mood, instruments, "
+    "tempo "
+    "and key from the prompt, arranges them and plays the result through a SoundFont. It is a "
+    "sketch "
+    "and not the AI model, and says so. Words that it does not know are no error; --verbose shows "
+    "what it understood.",
+    "The file carries its recipe: everything that is needed to make the same samples again. --from "
+    "reads it and names each ingredient that differs on this machine.",
+    "PATH may be a folder, or a name with {date} {time} {slug} {seed} {n} {model} in it; its "
+    "ending "
+    "chooses the format. A file that exists is not overwritten without --force. Names that Timbre "
+    "chooses itself get a number instead.",
+    "Options for a field of the request can be taken back: --no-loop with --from makes a take "
+    "that is no loop.",
+    NULL};
+
+static const char *const show_text[] = {"Prints what an audio file is, and the recipe inside when "
+                                        "it is a take. Reads every format that "
+                                        "libsndfile reads.",
+                                        NULL};
+
+static const char *const play_text[] = {
+    "Plays an audio file through the machine's sound output. In a terminal: space pauses, the left "
+    "and right arrows move by 5 seconds (with shift by 1 second), q ends.",
+    NULL};
+
+static const char *const config_text[] = {
+    "Shows and changes the settings. The actions are list, get KEY, set KEY VALUE, unset KEY, path "
+    "and edit; list is the one without a name. path prints the name of the user's file, edit opens "
+    "it "
+    "in an editor.",
+    "A flag beats the environment, the environment beats the "
+    "user's "
+    "file, that beats the system's file and that the built-in value. Changes keep the comments and "
+    "the order of the file. The keys are described in timbre-config(5).",
+    NULL};
+
+static const char *const doctor_text[] = {"Checks everything that Timbre needs, one line each: ok, "
+                                          "warn or fail, with what to do. The exit "
+                                          "code is 1 when anything failed.",
+                                          NULL};
+
+static const char *const completion_text[] = {
+    "Prints a script that teaches a shell to complete commands, options and values. For bash: "
+    "source "
+    "<(timbre completion bash) in ~/.bashrc. For zsh: write it to a file _timbre in a folder of "
+    "$fpath. For fish: write it to ~/.config/fish/completions/timbre.fish.",
+    NULL};
+
+static const char *const version_text[] = {
+    "Prints the version of the program and of its engine. The engine's version changes when the "
+    "same "
+    "request makes other samples. With --json also the versions of the libraries.",
+    NULL};
+
+static const char *const help_text[] = {
+    "Shows the manual of a command or a topic: environment, files, exit-codes, "
+    "formats or settings.",
+    NULL};
+
+static const tb_command table[] = {
+    {.name = "generate",
+     .alias = "gen",
+     .summary = "make a take from a prompt",
+     .operands = "PROMPT|-",
+     .operand_kind = TB_OPERAND_TEXT,
+     .max_operands = 1,
+     .text = generate_text,
+     .options = generate_options,
+     .n_options = LENGTH(generate_options),
+     .has_fields = true,
+     .examples =
+         {{"timbre generate \"lo-fi piano over gentle rain\"", "five seconds, as a WAV file"},
+          {"timbre generate \"funk bassline\" -l 10 -s 42 -n 4 -o 'bass-{seed}.wav'",
+           "four takes of ten seconds with seeds 42 to 45"},
+          {"f=$(timbre generate -q \"church bells\") && timbre play \"$f\"",
+           "only the path is printed"},
+          {"timbre generate \"rain\" -o - -f wav | ffmpeg -i - out.m4a", "sound into a pipe"},
+          {"echo \"techno and a fiddle\" | timbre generate - --json",
+           "prompt from standard input, answer as JSON"},
+          {"timbre generate --from take.flac --length 20", "the same take with one thing changed"}},
+     .run = tb_cmd_generate},
+    {.name = "show",
+     .alias = "info",
+     .summary = "show what an audio file is and its recipe",
+     .operands = "FILE",
+     .operand_kind = TB_OPERAND_FILE,
+     .max_operands = 1,
+     .text = show_text,
+     .options = show_options,
+     .n_options = LENGTH(show_options),
+     .examples = {{"timbre show take.wav", "facts and recipe"},
+                  {"timbre show take.wav --json", "the same for programs"}},
+     .run = tb_cmd_show},
+    {.name = "play",
+     .summary = "play an audio file",
+     .operands = "FILE",
+     .operand_kind = TB_OPERAND_FILE,
+     .max_operands = 1,
+     .text = play_text,
+     .options = play_options,
+     .n_options = LENGTH(play_options),
+     .examples = {{"timbre play take.wav", "to the end"},
+                  {"timbre play take.wav --loop --volume 60", "until you press q"}},
+     .run = tb_cmd_play},
+    {.name = "config",
+     .summary = "show and change the settings",
+     .operands = "[ACTION [KEY [VALUE]]]",
+     .operand_kind = TB_OPERAND_CONFIG,
+     .operand_choices = config_actions,
+     .max_operands = 3,
+     .text = config_text,
+     .options = config_options,
+     .n_options = LENGTH(config_options),
+     .survives_bad_settings = true,
+     .examples = {{"timbre config set output.dir ~/Takes", "where takes go"},
+                  {"timbre config list --origin", "every value and where it comes from"}},
+     .run = tb_cmd_config},
+    {.name = "doctor",
+     .summary = "check that everything works, and say how to fix it",
+     .operands = "",
+     .text = doctor_text,
+     .options = doctor_options,
+     .n_options = LENGTH(doctor_options),
+     .survives_bad_settings = true,
+     .examples = {{"timbre doctor", "a line for each check"},
+                  {"timbre doctor --json", "the same for programs"}},
+     .run = tb_cmd_doctor},
+    {.name = "completion",
+     .summary = "print the completion script for a shell",
+     .operands = "bash|zsh|fish",
+     .operand_kind = TB_OPERAND_CHOICE,
+     .operand_choices = shells,
+     .max_operands = 1,
+     .text = completion_text,
+     .survives_bad_settings = true,
+     .examples = {{"source <(timbre completion bash)", "for this shell"},
+                  {"timbre completion fish > ~/.config/fish/completions/timbre.fish", "for good"}},
+     .run = tb_cmd_completion},
+    {.name = "version",
+     .summary = "print the version",
+     .operands = "",
+     .text = version_text,
+     .options = version_options,
+     .n_options = LENGTH(version_options),
+     .survives_bad_settings = true,
+     .examples = {{"timbre version", "program and engine"},
+                  {"timbre version --json", "and the libraries"}},
+     .run = tb_cmd_version},
+    {.name = "help",
+     .summary = "show the manual of a command or a topic",
+     .operands = "[COMMAND|TOPIC]",
+     .operand_kind = TB_OPERAND_TOPIC,
+     .max_operands = 1,
+     .text = help_text,
+     .options = help_options,
+     .n_options = LENGTH(help_options),
+     .survives_bad_settings = true,
+     .examples = {{"timbre help generate", "the manual of generate"},
+                  {"timbre help exit-codes", "what the exit codes mean"}},
+     .run = tb_cmd_help},
+};
+
+const tb_command *tb_commands(size_t *n_commands)
+{
+    *n_commands = LENGTH(table);
+    return table;
+}
+
+const tb_command *tb_command_find(const char *name)
+{
+    for (size_t i = 0; i < LENGTH(table); i++)
+        if (strcmp(table[i].name, name) == 0 ||
+            (table[i].alias != NULL && strcmp(table[i].alias, name) == 0))
+            return &table[i];
+    return NULL;
+}
+
+const tb_option *tb_global_options(size_t *n_options)
+{
+    *n_options = LENGTH(global_options);
+    return global_options;
+}
+
+static void add(tb_option_list *out, const tb_option *options, size_t n)
+{
+    assert(out->n + n <= TB_OPTIONS_MAX);
+    if (n > 0) /* a command without options has no array */
+        memcpy(out->items + out->n, options, n * sizeof *options);
+    out->n += n;
+}
+
+/* The value itself is checked by timbre_request_set: only its kind matters here. */
+static tb_option option_of_field(const timbre_field *field)
+{
+    bool is_choice = field->type == TIMBRE_FIELD_CHOICE;
+    bool is_switch = field->type == TIMBRE_FIELD_BOOLEAN;
+    return (tb_option){
+        .name = field->flag,
+        .short_name = field->short_flag,
+        .rule = {.kind = is_switch   ? TB_VALUE_SWITCH
+                         : is_choice ? TB_VALUE_CHOICE
+                                     : TB_VALUE_TEXT,
+                 .choices = field->choices},
+        .value_name = field->value_name,
+        .default_text = is_switch || field->default_text == NULL || field->default_text[0] == '\0'
+                            ? NULL
+                            : field->default_text,
+        .help = field->help,
+        .field = field->name,
+    };
+}
+
+void tb_command_options(const tb_command *command, tb_option_list *out)
+{
+    out->n = 0;
+    size_t n_fields;
+    const timbre_field *fields = timbre_request_fields(&n_fields);
+    for (size_t i = 0; command != NULL && command->has_fields && i < n_fields; i++) {
+        tb_option option;
+        if (fields[i].flag == NULL)
+            continue;
+        option = option_of_field(&fields[i]);
+        add(out, &option, 1);
+    }
+    if (command != NULL)
+        add(out, command->options, command->n_options);
+    add(out, global_options, LENGTH(global_options));
+}

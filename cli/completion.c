@@ -1,0 +1,375 @@
+#include "cli/completion.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/settings.h"
+#include "cli/topics.h"
+
+static void append_words(tb_str *out, const char *const *words)
+{
+    for (size_t i = 0; words != NULL && words[i] != NULL; i++)
+        tb_str_appendf(out, "%s%s", i == 0 ? "" : " ", words[i]);
+}
+
+static void append_setting_keys(tb_str *out)
+{
+    size_t n;
+    const tb_setting *settings = tb_settings_table(&n);
+    for (size_t i = 0; i < n; i++)
+        tb_str_appendf(out, "%s%s.%s", i == 0 ? "" : " ", settings[i].section, settings[i].name);
+}
+
+static void append_command_names(tb_str *out)
+{
+    size_t n;
+    const tb_command *commands = tb_commands(&n);
+    for (size_t i = 0; i < n; i++)
+        tb_str_appendf(out, "%s%s%s%s", i == 0 ? "" : " ", commands[i].name,
+                       commands[i].alias != NULL ? " " : "",
+                       commands[i].alias != NULL ? commands[i].alias : "");
+}
+
+static void append_topic_names(tb_str *out)
+{
+    size_t n;
+    const tb_topic *topics = tb_topics(&n);
+    for (size_t i = 0; i < n; i++)
+        tb_str_appendf(out, " %s", topics[i].name);
+}
+
+static bool is_path(tb_value_kind kind)
+{
+    return kind == TB_VALUE_FILE || kind == TB_VALUE_FOLDER;
+}
+
+/* Text for single quotes of a shell; also without what zsh's specifications give a meaning. */
+static void append_quoted(tb_str *out, const char *text, const char *escaped)
+{
+    for (; *text != '\0'; text++) {
+        if (*text == '\'')
+            tb_str_append(out, "'\\'");
+        else if (strchr(escaped, *text) != NULL)
+            tb_str_append(out, "\\");
+        tb_str_append_bytes(out, text, 1);
+    }
+}
+
+/* --- bash ------------------------------------------------------------------------------------ */
+
+/* "--format|-f" */
+static void append_pattern(tb_str *out, const char *command, const tb_option *option)
+{
+    if (option->name != NULL)
+        tb_str_appendf(out, "%s:--%s", command, option->name);
+    if (option->name != NULL && option->short_name != 0)
+        tb_str_append(out, "|");
+    if (option->short_name != 0)
+        tb_str_appendf(out, "%s:-%c", command, option->short_name);
+}
+
+/* What may follow an option that takes a value. */
+static void append_bash_values(tb_str *out, const tb_command *command)
+{
+    tb_option_list options;
+    tb_command_options(command, &options);
+    for (size_t i = 0; i < options.n; i++) {
+        const tb_option *option = &options.items[i];
+        if (option->rule.kind == TB_VALUE_SWITCH)
+            continue;
+        tb_str_append(out, "    ");
+        append_pattern(out, command == NULL ? "" : command->name, option);
+        tb_str_append(out, ") ");
+        if (is_path(option->rule.kind))
+            tb_str_append(out, "_timbre_files \"$cur\"");
+        else if (option->rule.choices != NULL) {
+            tb_str_append(out, "COMPREPLY=($(compgen -W '");
+            append_words(out, option->rule.choices);
+            tb_str_append(out, "' -- \"$cur\"))");
+        } else
+            tb_str_append(out, ":");
+        tb_str_append(out, "; return ;;\n");
+    }
+}
+
+static void append_bash_options(tb_str *out, const tb_command *command)
+{
+    tb_option_list options;
+    tb_command_options(command, &options);
+    tb_str_appendf(out, "        %s) words='", command == NULL ? "''" : command->name);
+    for (size_t i = 0; i < options.n; i++) {
+        const char *space = i == 0 ? "" : " ";
+        if (options.items[i].name != NULL)
+            tb_str_appendf(out, "%s--%s", space, options.items[i].name);
+        else
+            tb_str_appendf(out, "%s-%c", space, options.items[i].short_name);
+    }
+    tb_str_append(out, "' ;;\n");
+}
+
+static void append_bash_operands(tb_str *out, const tb_command *command)
+{
+    tb_str_appendf(out, "    %s) ", command->name);
+    switch (command->operand_kind) {
+    case TB_OPERAND_FILE:
+        tb_str_append(out, "_timbre_files \"$cur\"");
+        break;
+    case TB_OPERAND_CHOICE:
+        tb_str_append(out, "words='");
+        append_words(out, command->operand_choices);
+        tb_str_append(out, "'");
+        break;
+    case TB_OPERAND_CONFIG:
+        tb_str_append(out, "case $prev in config) words='");
+        append_words(out, command->operand_choices);
+        tb_str_append(out, "' ;; get|set|unset) words='");
+        append_setting_keys(out);
+        tb_str_append(out, "' ;; esac");
+        break;
+    case TB_OPERAND_TOPIC:
+        tb_str_append(out, "words='");
+        append_command_names(out);
+        append_topic_names(out);
+        tb_str_append(out, "'");
+        break;
+    case TB_OPERAND_TEXT:
+    case TB_OPERAND_NONE:
+        tb_str_append(out, ":");
+        break;
+    }
+    tb_str_append(out, " ;;\n");
+}
+
+static void format_bash(tb_str *out)
+{
+    size_t n;
+    const tb_command *commands = tb_commands(&n);
+    tb_str_append(out, "# Completion of timbre for bash: source <(timbre completion bash)\n"
+                       "_timbre_files()\n{\n    local IFS=$'\\n'\n"
+                       "    COMPREPLY=($(compgen -f -- \"$1\"))\n"
+                       "    compopt -o filenames 2>/dev/null\n}\n\n"
+                       "_timbre()\n{\n"
+                       "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
+                       "    local command='' words='' i\n"
+                       "    # bash splits --option=value at the sign\n"
+                       "    if [[ $cur == = ]]; then cur=''\n"
+                       "    elif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
+                       "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+                       "        case ${COMP_WORDS[i]} in\n");
+    for (size_t i = 0; i < n; i++)
+        tb_str_appendf(out, "        %s%s%s) command=%s; break ;;\n", commands[i].name,
+                       commands[i].alias != NULL ? "|" : "",
+                       commands[i].alias != NULL ? commands[i].alias : "", commands[i].name);
+    tb_str_append(out, "        esac\n    done\n    COMPREPLY=()\n    case $command:$prev in\n");
+    append_bash_values(out, NULL);
+    for (size_t i = 0; i < n; i++)
+        append_bash_values(out, &commands[i]);
+    tb_str_append(out, "    esac\n    if [[ $cur == -* ]]; then\n        case $command in\n");
+    append_bash_options(out, NULL);
+    for (size_t i = 0; i < n; i++)
+        append_bash_options(out, &commands[i]);
+    tb_str_append(out, "        esac\n        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+                       "        return\n    fi\n    case $command in\n    '') words='");
+    append_command_names(out);
+    tb_str_append(out, "' ;;\n");
+    for (size_t i = 0; i < n; i++)
+        append_bash_operands(out, &commands[i]);
+    tb_str_append(out, "    esac\n    if [[ -n $words ]]; then\n"
+                       "        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n    fi\n}\n"
+                       "complete -F _timbre timbre\n");
+}
+
+/* --- zsh ------------------------------------------------------------------------------------- */
+
+static void append_zsh_option(tb_str *out, const tb_option *option)
+{
+    static const char special[] = "[]:\\";
+    char names[2][40] = {""};
+    int n = 0;
+    if (option->short_name != 0)
+        (void)snprintf(names[n++], sizeof names[0], "-%c", option->short_name);
+    if (option->name != NULL)
+        (void)snprintf(names[n++], sizeof names[0], "--%s", option->name);
+    for (int i = 0; i < n; i++) {
+        tb_str_appendf(out, "            '(%s%s%s)%s[", names[0], n > 1 ? " " : "",
+                       n > 1 ? names[1] : "", names[i]);
+        append_quoted(out, option->help, special);
+        tb_str_append(out, "]");
+        if (option->value_name != NULL) {
+            tb_str_appendf(out, ":%s:", option->value_name);
+            if (is_path(option->rule.kind))
+                tb_str_append(out, "_files");
+            else if (option->rule.choices != NULL) {
+                tb_str_append(out, "(");
+                append_words(out, option->rule.choices);
+                tb_str_append(out, ")");
+            }
+        }
+        tb_str_append(out, "' \\\n");
+    }
+}
+
+static void append_zsh_operands(tb_str *out, const tb_command *command)
+{
+    switch (command->operand_kind) {
+    case TB_OPERAND_FILE:
+        tb_str_append(out, "            '*:file:_files'\n");
+        break;
+    case TB_OPERAND_CHOICE:
+        tb_str_append(out, "            '1:shell:(");
+        append_words(out, command->operand_choices);
+        tb_str_append(out, ")'\n");
+        break;
+    case TB_OPERAND_CONFIG:
+        tb_str_append(out, "            '1:action:(");
+        append_words(out, command->operand_choices);
+        tb_str_append(out, ")' '2:key:(");
+        append_setting_keys(out);
+        tb_str_append(out, ")'\n");
+        break;
+    case TB_OPERAND_TOPIC:
+        tb_str_append(out, "            '1:topic:(");
+        append_command_names(out);
+        append_topic_names(out);
+        tb_str_append(out, ")'\n");
+        break;
+    case TB_OPERAND_TEXT:
+    case TB_OPERAND_NONE:
+        tb_str_append(out, "            '1: :'\n");
+        break;
+    }
+}
+
+static void append_zsh_command(tb_str *out, const tb_command *command)
+{
+    tb_option_list options;
+    tb_command_options(command, &options);
+    tb_str_appendf(out, "    %s%s%s)\n        _arguments -s \\\n", command->name,
+                   command->alias != NULL ? "|" : "", command->alias != NULL ? command->alias : "");
+    for (size_t i = 0; i < options.n; i++)
+        append_zsh_option(out, &options.items[i]);
+    append_zsh_operands(out, command);
+    tb_str_append(out, "        ;;\n");
+}
+
+static void format_zsh(tb_str *out)
+{
+    size_t n, n_globals;
+    const tb_command *commands = tb_commands(&n);
+    const tb_option *globals = tb_global_options(&n_globals);
+    tb_str_append(out, "#compdef timbre\n"
+                       "# Completion of timbre for zsh: save it as _timbre in a folder of $fpath\n"
+                       "_timbre()\n{\n    local -a commands\n    local -A opt_args\n    local i "
+                       "command='' state line context\n"
+                       "    commands=(\n");
+    for (size_t i = 0; i < n; i++) {
+        tb_str_appendf(out, "        '%s:", commands[i].name);
+        append_quoted(out, commands[i].summary, ":\\");
+        tb_str_append(out, "'\n");
+    }
+    tb_str_append(out, "    )\n    for ((i = 2; i < CURRENT; i++)); do\n"
+                       "        case ${words[i]} in\n        (");
+    for (size_t i = 0; i < n; i++)
+        tb_str_appendf(out, "%s%s%s%s", i == 0 ? "" : "|", commands[i].name,
+                       commands[i].alias != NULL ? "|" : "",
+                       commands[i].alias != NULL ? commands[i].alias : "");
+    tb_str_append(out, ")\n            command=${words[i]}\n"
+                       "            words=(\"${(@)words[i,-1]}\")\n"
+                       "            ((CURRENT -= i - 1))\n            break ;;\n"
+                       "        esac\n    done\n    case $command in\n    ('')\n"
+                       "        _arguments -C -s \\\n");
+    for (size_t i = 0; i < n_globals; i++)
+        append_zsh_option(out, &globals[i]);
+    tb_str_append(out, "            '1:command:->command' && return\n"
+                       "        [[ $state == command ]] && _describe command commands ;;\n");
+    for (size_t i = 0; i < n; i++)
+        append_zsh_command(out, &commands[i]);
+    tb_str_append(out, "    esac\n}\nif [[ $funcstack[1] == _timbre ]]; then\n    _timbre \"$@\"\n"
+                       "else\n    compdef _timbre timbre\nfi\n");
+}
+
+/* --- fish ------------------------------------------------------------------------------------ */
+
+static void append_fish_option(tb_str *out, const char *condition, const tb_option *option)
+{
+    tb_str_appendf(out, "complete -c timbre%s", condition);
+    if (option->name != NULL)
+        tb_str_appendf(out, " -l %s", option->name);
+    if (option->short_name != 0)
+        tb_str_appendf(out, " -s %c", option->short_name);
+    if (is_path(option->rule.kind))
+        tb_str_append(out, " -r -F");
+    else if (option->rule.kind != TB_VALUE_SWITCH)
+        tb_str_append(out, " -x");
+    if (option->rule.choices != NULL) {
+        tb_str_append(out, " -a '");
+        append_words(out, option->rule.choices);
+        tb_str_append(out, "'");
+    }
+    tb_str_append(out, " -d '");
+    append_quoted(out, option->help, "\\");
+    tb_str_append(out, "'\n");
+}
+
+static void append_fish_operands(tb_str *out, const tb_command *command, const char *condition)
+{
+    if (command->operand_kind == TB_OPERAND_FILE) {
+        tb_str_appendf(out, "complete -c timbre%s -F\n", condition);
+        return;
+    }
+    if (command->operand_kind == TB_OPERAND_TEXT || command->operand_kind == TB_OPERAND_NONE)
+        return;
+    tb_str_appendf(out, "complete -c timbre%s -a '", condition);
+    append_words(out, command->operand_choices);
+    if (command->operand_kind == TB_OPERAND_CONFIG) {
+        tb_str_append(out, " ");
+        append_setting_keys(out);
+    }
+    if (command->operand_kind == TB_OPERAND_TOPIC) {
+        append_command_names(out);
+        append_topic_names(out);
+    }
+    tb_str_append(out, "'\n");
+}
+
+static void format_fish(tb_str *out)
+{
+    size_t n, n_globals;
+    const tb_command *commands = tb_commands(&n);
+    const tb_option *globals = tb_global_options(&n_globals);
+    tb_str_append(out, "# Completion of timbre for fish: save it as "
+                       "~/.config/fish/completions/timbre.fish\ncomplete -c timbre -f\n");
+    for (size_t i = 0; i < n_globals; i++)
+        append_fish_option(out, "", &globals[i]);
+    for (size_t i = 0; i < n; i++) {
+        char condition[96];
+        tb_str_appendf(out, "complete -c timbre -n __fish_use_subcommand -a %s -d '",
+                       commands[i].name);
+        append_quoted(out, commands[i].summary, "\\");
+        tb_str_append(out, "'\n");
+        (void)snprintf(condition, sizeof condition, " -n '__fish_seen_subcommand_from %s%s%s'",
+                       commands[i].name, commands[i].alias != NULL ? " " : "",
+                       commands[i].alias != NULL ? commands[i].alias : "");
+        tb_option_list options;
+        tb_command_options(&commands[i], &options);
+        for (size_t o = 0; o + n_globals < options.n; o++) /* the global ones stand last */
+            append_fish_option(out, condition, &options.items[o]);
+        append_fish_operands(out, &commands[i], condition);
+    }
+}
+
+bool tb_completion_format(const char *shell, tb_str *out)
+{
+    static const struct {
+        const char *name;
+        void (*format)(tb_str *out);
+    } shells[] = {{"bash", format_bash}, {"zsh", format_zsh}, {"fish", format_fish}};
+    for (size_t i = 0; i < sizeof shells / sizeof shells[0]; i++) {
+        if (strcmp(shells[i].name, shell) != 0)
+            continue;
+        shells[i].format(out);
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,145 @@
+#include "cli/meter.h"
+
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/utf8.h"
+
+static const double BAR_PERIOD_S = 0.05;
+static const double LINE_PERIOD_S = 5.0;
+
+static tb_meter_mode mode_of(const tb_app *app)
+{
+    static const struct {
+        const char *name;
+        tb_meter_mode mode;
+    } modes[] = {{"bar", TB_METER_BAR},
+                 {"lines", TB_METER_LINES},
+                 {"json", TB_METER_JSON},
+                 {"none", TB_METER_NONE}};
+    const char *asked = tb_settings_text(&app->settings, "ui.progress");
+    if (app->is_quiet && tb_settings_origin(&app->settings, "ui.progress") != TB_ORIGIN_FLAG)
+        return TB_METER_NONE;
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
+        if (strcmp(asked, modes[i].name) == 0)
+            return modes[i].mode;
+    return isatty(STDERR_FILENO) ? TB_METER_BAR : TB_METER_LINES;
+}
+
+void tb_meter_init(tb_meter *meter, const tb_app *app)
+{
+    *meter = (tb_meter){
+        .mode = mode_of(app), .out = stderr, .is_utf8 = app->is_utf8, .i_stage = -1};
+}
+
+void tb_meter_init_json(tb_meter *meter, FILE *out)
+{
+    *meter = (tb_meter){.mode = TB_METER_JSON, .out = out, .i_stage = -1};
+}
+
+int tb_terminal_columns(void)
+{
+    struct winsize size;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    return 80;
+}
+
+void tb_bar_print(FILE *out, double fraction, int columns, bool is_utf8)
+{
+    static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+    fraction = fraction < 0 ? 0 : fraction > 1 ? 1 : fraction;
+    int steps = is_utf8 ? 8 : 1;
+    int filled = (int)(fraction * columns * steps + 0.5);
+    int whole = filled / steps, part = filled % steps;
+    fputs(is_utf8 ? "▕" : "[", out);
+    for (int i = 0; i < whole; i++)
+        fputs(is_utf8 ? "█" : "#", out);
+    if (part > 0)
+        fputs(eighths[part], out);
+    for (int i = whole + (part > 0); i < columns; i++)
+        fputc(' ', out);
+    fputs(is_utf8 ? "▏" : "]", out);
+}
+
+static void print_left(FILE *out, double fraction, double elapsed_s)
+{
+    if (fraction < 0.05 || elapsed_s < 0.5)
+        return; /* too early to say */
+    int left_s = (int)(elapsed_s * (1 - fraction) / fraction + 0.5);
+    fprintf(out, "  %d:%02d left", left_s / 60, left_s % 60);
+}
+
+/* One line, redrawn as a whole inside a synchronised update (mode 2026), so that it never flickers.
+ */
+static void draw_bar(tb_meter *m, const timbre_progress *p)
+{
+    enum { TEXT_COLUMNS = 8 + 2 + 5 + 13 }; /* stage, frame, percent, time left */
+    int columns = tb_terminal_columns() - TEXT_COLUMNS - 1;
+    columns = columns > 40 ? 40 : columns;
+    fputs("\033[?2026h\r", m->out);
+    int wide = tb_utf8_columns(p->stage, strlen(p->stage));
+    fprintf(m->out, "%s%*s ", p->stage, wide < 7 ? 7 - wide : 0, "");
+    if (columns >= 4)
+        tb_bar_print(m->out, p->fraction, columns, m->is_utf8);
+    fprintf(m->out, " %3d%%", (int)(p->fraction * 100));
+    if (columns >= 4)
+        print_left(m->out, p->fraction, p->elapsed_s);
+    fputs("\033[K\033[?2026l", m->out);
+    (void)fflush(m->out);
+    m->is_drawn = true;
+}
+
+static void print_line(tb_meter *m, const timbre_progress *p, bool is_new_stage)
+{
+    if (is_new_stage)
+        fprintf(m->out, "timbre: %s (%d/%d)\n", p->stage, p->i_stage + 1, p->n_stages);
+    else
+        fprintf(m->out, "timbre: %s %d%%\n", p->stage, (int)(p->stage_fraction * 100));
+    (void)fflush(m->out);
+}
+
+static void print_event(FILE *out, const timbre_progress *p, bool is_new_stage)
+{
+    if (is_new_stage)
+        fprintf(out,
+                "{\"schema\":1,\"event\":\"stage\",\"stage\":\"%s\",\"index\":%d,\"count\":%d}\n",
+                p->stage, p->i_stage, p->n_stages);
+    else
+        fprintf(out,
+                "{\"schema\":1,\"event\":\"progress\",\"stage\":\"%s\",\"stage_fraction\":%.4f,"
+                "\"fraction\":%.4f,\"elapsed_seconds\":%.3f}\n",
+                p->stage, p->stage_fraction, p->fraction, p->elapsed_s);
+    (void)fflush(out);
+}
+
+void tb_meter_update(tb_meter *m, const timbre_progress *p)
+{
+    if (m->mode == TB_METER_NONE)
+        return;
+    double now_s = tb_clock_seconds();
+    bool is_new_stage = p->i_stage != m->i_stage;
+    double period_s = m->mode == TB_METER_LINES ? LINE_PERIOD_S : BAR_PERIOD_S;
+    if (!is_new_stage && now_s - m->shown_s < period_s)
+        return;
+    m->i_stage = p->i_stage;
+    m->shown_s = now_s;
+    if (m->mode == TB_METER_BAR)
+        draw_bar(m, p);
+    else if (m->mode == TB_METER_LINES)
+        print_line(m, p, is_new_stage);
+    else
+        print_event(m->out, p, is_new_stage);
+}
+
+void tb_meter_clear(tb_meter *m)
+{
+    if (m->is_drawn) {
+        fputs("\r\033[K", m->out);
+        (void)fflush(m->out);
+    }
+    m->is_drawn = false;
+    m->i_stage = -1;
+}

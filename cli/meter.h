@@ -1,0 +1,45 @@
+/*
+ * Progress of a generation on standard error: a bar on a terminal, lines in a log, JSON for a
+ * program. Shows only what the engine reports.
+ */
+#ifndef TB_CLI_METER_H
+#define TB_CLI_METER_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "cli/app.h"
+#include "timbre/engine.h"
+
+typedef enum tb_meter_mode {
+    TB_METER_NONE,
+    TB_METER_BAR,
+    TB_METER_LINES,
+    TB_METER_JSON
+} tb_meter_mode;
+
+typedef struct tb_meter {
+    tb_meter_mode mode;
+    FILE *out;
+    bool is_utf8;
+    bool is_drawn;  /* a bar stands on the screen */
+    int i_stage;    /* last shown; -1: none */
+    double shown_s; /* monotonic time of the last draw */
+} tb_meter;
+
+/* Mode from --progress, settings and whether standard error is a terminal. */
+void tb_meter_init(tb_meter *meter, const tb_app *app);
+void tb_meter_update(tb_meter *meter, const timbre_progress *progress);
+/* Wipe the bar, so that other lines can be written. */
+void tb_meter_clear(tb_meter *meter);
+
+/* The same as JSON lines on `out`, for --events and --progress json: "stage" when one begins, then
+ * "progress". */
+void tb_meter_init_json(tb_meter *meter, FILE *out);
+
+/* A bar of `columns` cells filled by `fraction`, with eighths of a cell in UTF-8. */
+void tb_bar_print(FILE *out, double fraction, int columns, bool is_utf8);
+/* Columns of the terminal behind standard error; 80 when unknown. */
+int tb_terminal_columns(void);
+
+#endif

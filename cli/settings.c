@@ -1,0 +1,319 @@
+#include "cli/settings.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/paths.h"
+#include "cli/settings_file.h"
+#include "engine/base/limits.h"
+#include "timbre/request.h"
+
+static const char *const color_choices[] = {"auto", "always", "never", NULL};
+static const char *const progress_choices[] = {"auto", "bar", "lines", "json", "none", NULL};
+
+static const tb_setting table[] = {
+    {"output",
+     "dir",
+     {.kind = TB_VALUE_FOLDER},
+     "~/Music/Timbre",
+     "TIMBRE_OUTPUT_DIR",
+     NULL,
+     NULL,
+     "folder for takes"},
+    {"output",
+     "name",
+     {.kind = TB_VALUE_TEXT},
+     "{date}/{time}-{slug}-s{seed}",
+     NULL,
+     NULL,
+     NULL,
+     "name of a take below the folder, without its ending"},
+    {"output",
+     "format",
+     {.kind = TB_VALUE_TEXT},
+     "wav",
+     NULL,
+     "format",
+     "output_format",
+     "file format, wav or flac"},
+    {"generate",
+     "model",
+     {.kind = TB_VALUE_TEXT},
+     "",
+     "TIMBRE_MODEL",
+     "model",
+     "model_id",
+     "model; empty: the best installed one"},
+    {"generate",
+     "length",
+     {.kind = TB_VALUE_TEXT},
+     "5.0",
+     NULL,
+     "length",
+     "duration_seconds",
+     "length in seconds"},
+    {"engine",
+     "soundfont",
+     {.kind = TB_VALUE_FILE},
+     "",
+     "TIMBRE_SOUNDFONT",
+     "soundfont",
+     NULL,
+     "SoundFont of the sketch; empty: search for one"},
+    {"engine",
+     "threads",
+     {TB_VALUE_INTEGER, 0, TB_THREADS_MAX, NULL},
+     "0",
+     "TIMBRE_THREADS",
+     "threads",
+     NULL,
+     "threads; 0: as many as this process may use"},
+    {"play",
+     "volume",
+     {TB_VALUE_INTEGER, 0, 100, NULL},
+     "100",
+     NULL,
+     "volume",
+     NULL,
+     "volume in percent; 100 leaves the samples as they are"},
+    {"ui",
+     "color",
+     {.kind = TB_VALUE_CHOICE, .choices = color_choices},
+     "auto",
+     "TIMBRE_COLOR",
+     "color",
+     NULL,
+     "colours in messages; auto: on a terminal without NO_COLOR"},
+    {"ui",
+     "progress",
+     {.kind = TB_VALUE_CHOICE, .choices = progress_choices},
+     "auto",
+     NULL,
+     "progress",
+     NULL,
+     "how to show progress; auto: a bar on a terminal, else lines"},
+};
+
+enum { N_SETTINGS = sizeof table / sizeof table[0] };
+_Static_assert((int)N_SETTINGS <= (int)TB_SETTINGS_MAX, "raise TB_SETTINGS_MAX");
+
+const tb_setting *tb_settings_table(size_t *n)
+{
+    *n = N_SETTINGS;
+    return table;
+}
+
+static int find(const char *section, const char *name)
+{
+    for (int i = 0; i < N_SETTINGS; i++)
+        if (strcmp(table[i].section, section) == 0 && strcmp(table[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+int tb_setting_find(const char *key)
+{
+    char section[32];
+    const char *dot = strchr(key, '.');
+    if (dot == NULL || (size_t)(dot - key) >= sizeof section)
+        return -1;
+    (void)snprintf(section, sizeof section, "%.*s", (int)(dot - key), key);
+    return find(section, dot + 1);
+}
+
+const char *tb_setting_suggest(const char *key, char buffer[80])
+{
+    char keys[N_SETTINGS][80];
+    tb_suggestion near = tb_suggestion_begin(key);
+    for (int i = 0; i < N_SETTINGS; i++) {
+        (void)snprintf(keys[i], sizeof keys[i], "%s.%s", table[i].section, table[i].name);
+        tb_suggestion_offer(&near, keys[i]);
+        /* "dir" for "output.dir" */
+        if (strcmp(table[i].name, key) == 0)
+            near = (tb_suggestion){.word = key, .best = keys[i], .distance = 0};
+    }
+    if (near.best == NULL)
+        return NULL;
+    (void)snprintf(buffer, 80, "%s", near.best);
+    return buffer;
+}
+
+static tb_status check_field(const tb_setting *setting, const char *shown, const char *value,
+                             tb_error *err)
+{
+    timbre_request *scratch = NULL;
+    tb_error why = {0};
+    tb_status st = timbre_request_new(&scratch, &why);
+    if (st == TIMBRE_OK)
+        st = timbre_request_set(scratch, setting->field, value, &why);
+    timbre_request_free(scratch);
+    return st == TIMBRE_OK ? st : tb_fail(err, st, "%s: %s", shown, why.message);
+}
+
+tb_status tb_setting_check(const tb_setting *setting, const char *shown, const char *value,
+                           tb_error *err)
+{
+    if (setting->field != NULL && value[0] != '\0')
+        return check_field(setting, shown, value, err);
+    return tb_value_check(&setting->rule, shown, value, err);
+}
+
+static tb_status put(tb_settings *s, int i, const char *value, tb_origin origin, const char *where,
+                     tb_error *err)
+{
+    if (value[0] == '\0') /* an empty value asks for the built-in one */
+        return TIMBRE_OK;
+    free(s->text[i]);
+    free(s->where[i]);
+    s->text[i] = tb_strdup(value);
+    s->where[i] = tb_strdup(where);
+    s->origin[i] = origin;
+    if (s->text[i] == NULL || s->where[i] == NULL)
+        return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the settings");
+    return TIMBRE_OK;
+}
+
+typedef struct {
+    tb_settings *s;
+    const char *path;
+    tb_origin origin;
+    tb_error *err; /* the first error */
+    tb_status status;
+} reading;
+
+static void warn_unknown(reading *r, const char *key, int line)
+{
+    char near[80];
+    const char *best = tb_setting_suggest(key, near);
+    tb_str_appendf(&r->s->warnings, "%s:%d: unknown setting '%.80s'%s%s%s\n", r->path, line, key,
+                   best != NULL ? ", did you mean " : "", best != NULL ? best : "",
+                   best != NULL ? "?" : "");
+}
+
+static void on_entry(const char *section, const char *name, const char *value, int line, void *user)
+{
+    reading *r = user;
+    char *where = tb_strf("%s:%d", r->path, line);
+    char *key = tb_strf("%s%s%s", section, section[0] != '\0' ? "." : "", name);
+    char *shown = tb_strf("%s: %s", where == NULL ? "" : where, key == NULL ? "" : key);
+    tb_error err = {0};
+    tb_status st = TIMBRE_OK;
+    int i = find(section, name);
+    if (where == NULL || key == NULL || shown == NULL)
+        st = tb_fail(&err, TIMBRE_NO_MEMORY, "no memory for the settings");
+    else if (i < 0)
+        warn_unknown(r, key, line);
+    else if ((st = tb_setting_check(&table[i], shown, value, &err)) == TIMBRE_OK)
+        st = put(r->s, i, value, r->origin, where, &err);
+    if (st != TIMBRE_OK && r->status == TIMBRE_OK) {
+        r->status = st;
+        if (err.fix[0] == '\0' && i >= 0)
+            tb_fix(&err, "edit the file, or: timbre config unset %s.%s", section, name);
+        if (r->err != NULL)
+            *r->err = err;
+    }
+    free(where);
+    free(key);
+    free(shown);
+}
+
+static tb_status load_file(tb_settings *s, const char *path, tb_origin origin, tb_error *err)
+{
+    reading r = {.s = s, .path = path, .origin = origin, .err = err};
+    tb_error why = {0};
+    tb_status st = tb_settings_file_read(path, on_entry, &r, &why);
+    if (r.status != TIMBRE_OK || st == TIMBRE_OK)
+        return r.status;
+    if (err != NULL)
+        *err = why;
+    return st;
+}
+
+static tb_status load_environment(tb_settings *s, tb_error *err)
+{
+    tb_status first = TIMBRE_OK;
+    for (int i = 0; i < N_SETTINGS; i++) {
+        const char *value = table[i].env == NULL ? NULL : getenv(table[i].env);
+        if (value == NULL || value[0] == '\0')
+            continue;
+        tb_error *report = first == TIMBRE_OK ? err : NULL;
+        tb_status st = tb_setting_check(&table[i], table[i].env, value, report);
+        if (st == TIMBRE_OK)
+            st = put(s, i, value, TB_ORIGIN_ENVIRONMENT, table[i].env, report);
+        if (first == TIMBRE_OK)
+            first = st;
+    }
+    return first;
+}
+
+static tb_status load_user(tb_settings *s, const char *config_path, tb_error *err)
+{
+    const char *named = config_path != NULL ? config_path : getenv("TIMBRE_CONFIG");
+    bool is_named = named != NULL && named[0] != '\0';
+    s->user_path = is_named ? tb_strdup(named) : tb_path_user_settings();
+    if (s->user_path == NULL || (!is_named && access(s->user_path, F_OK) != 0))
+        return TIMBRE_OK;
+    return load_file(s, s->user_path, TB_ORIGIN_USER_FILE, err);
+}
+
+tb_status tb_settings_load(tb_settings *s, const char *config_path, tb_error *err)
+{
+    *s = (tb_settings){0};
+    tb_status first = TIMBRE_OK;
+    char *system_path = tb_path_system_settings();
+    if (system_path != NULL)
+        first = load_file(s, system_path, TB_ORIGIN_SYSTEM_FILE, err);
+    free(system_path);
+    tb_status st = load_user(s, config_path, first == TIMBRE_OK ? err : NULL);
+    first = first == TIMBRE_OK ? st : first;
+    st = load_environment(s, first == TIMBRE_OK ? err : NULL);
+    return first == TIMBRE_OK ? st : first;
+}
+
+tb_status tb_settings_apply(tb_settings *s, const tb_args *args, tb_error *err)
+{
+    for (int i = 0; i < N_SETTINGS; i++) {
+        const char *value = table[i].flag == NULL ? NULL : tb_args_value(args, table[i].flag);
+        if (value == NULL)
+            continue;
+        char shown[40];
+        (void)snprintf(shown, sizeof shown, "--%s", table[i].flag);
+        tb_status st = put(s, i, value, TB_ORIGIN_FLAG, shown, err);
+        if (st != TIMBRE_OK)
+            return st;
+    }
+    return TIMBRE_OK;
+}
+
+void tb_settings_deinit(tb_settings *s)
+{
+    for (int i = 0; i < TB_SETTINGS_MAX; i++) {
+        free(s->text[i]);
+        free(s->where[i]);
+    }
+    free(s->user_path);
+    tb_str_deinit(&s->warnings);
+    *s = (tb_settings){0};
+}
+
+const char *tb_settings_text(const tb_settings *s, const char *key)
+{
+    int i = tb_setting_find(key);
+    assert(i >= 0);
+    return s->text[i] != NULL ? s->text[i] : table[i].default_text;
+}
+
+double tb_settings_number(const tb_settings *s, const char *key)
+{
+    return strtod(tb_settings_text(s, key), NULL);
+}
+
+tb_origin tb_settings_origin(const tb_settings *s, const char *key)
+{
+    int i = tb_setting_find(key);
+    assert(i >= 0);
+    return s->origin[i];
+}
