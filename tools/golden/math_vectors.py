@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Reference values for engine/base/math.c: correctly rounded exp, log, sin and cos by mpmath.
 
-Writes tests/data/vectors/math.bin and math.json. The binary holds, for each function in the order of
-the JSON's "functions", N pairs (x, y) of little-endian float64.
+Writes tests/data/vectors/math.bin and math.json. The binary holds, for each function in the order
+of the JSON's "functions", N pairs (x, y) of little-endian float64.
 """
 
 import hashlib

@@ -1,0 +1,84 @@
+"""The checks that are other people's programs: clang-format, clang-tidy, cppcheck and the like."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+from .tree import Tree
+
+UP = re.compile(r"^\S*?\.\./")  # what leads from the build folder back to the root
+SHEBANG = re.compile(r"^#!.*\b(?:ba|da)?sh\b")
+
+
+def check_format(tree: Tree) -> list[str]:
+    status, out = tree.run(tree.tool("clang-format"), "--dry-run", "-Werror", *tree.c_files)
+    lines = sorted({line.split(":")[0] for line in out.splitlines() if "error:" in line})
+    fix = "run: .venv-lint/bin/clang-format -i"
+    return [f"{fix} {name}" for name in lines] if lines or not status else [out]
+
+
+def compiled(tree: Tree) -> list[str]:
+    """The C files of this checkout that the build folder compiles."""
+    commands = json.loads((tree.build / "compile_commands.json").read_text())
+    names = {os.path.normpath(os.path.join(c["directory"], c["file"])) for c in commands}
+    return [name for name in tree.c_files if str(tree.root / name) in names]
+
+
+def check_tidy(tree: Tree) -> list[str]:
+    tidy = tree.tool("clang-tidy")
+
+    def one(name: str) -> list[str]:
+        # gcc's warning options stand in the commands; clang does not know all of them
+        status, out = tree.run(
+            tidy, "--quiet", "-p", str(tree.build), "--extra-arg=-Wno-unknown-warning-option", name
+        )
+        lines = [line for line in out.splitlines() if re.search(r"(warning|error): ", line)]
+        return lines if lines or not status else [f"{name}: {out}"]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        reports = pool.map(one, compiled(tree))
+    found = dict.fromkeys(UP.sub("", line) for lines in reports for line in lines)
+    return [line.removeprefix(f"{tree.root}/") for line in found]  # a header's finding once
+
+
+def check_cppcheck(tree: Tree) -> list[str]:
+    sources = [f for f in tree.c_files if f.endswith(".c") and not f.startswith("tests/")]
+    status, out = tree.run(
+        tree.tool("cppcheck"),
+        *"--quiet --std=c11 --inline-suppr --error-exitcode=1".split(),
+        *"--library=posix --library=tools/lint/cppcheck.cfg".split(),
+        *"--enable=warning,performance,portability --suppress=missingIncludeSystem".split(),
+        *("-j", str(os.cpu_count()), "-I", ".", "-I", "include"),
+        "--template={file}:{line}: {id}: {message}",
+        *sources,
+    )
+    return [line for line in out.splitlines() if re.match(r"\S+:\d+: ", line)] or (
+        [out] if status else []
+    )
+
+
+def check_shell(tree: Tree) -> list[str]:
+    scripts = [f for f in tree.files if f.endswith(".sh") or SHEBANG.match(tree.text(f)[:80])]
+    status, out = tree.run(tree.tool("shellcheck"), "--format=gcc", *scripts)
+    return out.splitlines() if status else []
+
+
+def python_files(tree: Tree) -> list[str]:
+    found = [f for f in tree.files if f.startswith("tools/") and f.endswith(".py")]
+    return [*found, "tools/run-tests"]
+
+
+def check_python(tree: Tree) -> list[str]:
+    files = python_files(tree)
+    found: list[str] = []
+    for command in (
+        [tree.tool("ruff"), "check", "--quiet", "--output-format=concise", *files],
+        [tree.tool("ruff"), "format", "--diff", "--quiet", *files],
+        [tree.tool("mypy"), "--no-error-summary", *files],
+    ):
+        status, out = tree.run(*command)
+        found += out.splitlines() if status else []
+    return found
