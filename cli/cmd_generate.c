@@ -285,6 +285,7 @@ static tb_status make_all(generation *g, tb_error *err)
         .log_user = g->app,
         .log_level = TIMBRE_LOG_INFO,
     };
+    tb_signals_catch(); /* before this there is nothing to undo: signals end the process */
     double limit_s = tb_args_number(&g->app->args, "timeout", 0);
     if (limit_s > 0)
         tb_signals_set_deadline(limit_s);
@@ -387,7 +388,6 @@ int tb_cmd_generate(tb_app *app)
 {
     generation g = {.app = app};
     tb_error err = {0};
-    tb_signals_catch();
     tb_status st = prepare(&g, &err);
     int code;
     if (st == TIMBRE_OK && tb_args_has(&app->args, "dry-run")) {

@@ -281,6 +281,8 @@ bool tb_player_is_built_in(void)
 
 #else /* built without playback */
 
+#include <stddef.h>
+
 tb_status tb_player_open(int rate_hz, int n_channels, int log_fd, tb_player **out, tb_error *err)
 {
     (void)rate_hz, (void)n_channels, (void)log_fd;

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "cli/paths.h"
-#include "cli/signals.h"
 #include "engine/base/file.h"
 #include "engine/base/limits.h"
 #include "engine/base/utf8.h"
@@ -90,8 +89,6 @@ static tb_status read_stdin(char *buffer, size_t size, size_t *len, tb_error *er
         ssize_t n = read(STDIN_FILENO, buffer + *len, size - *len);
         if (n == 0)
             return TIMBRE_OK;
-        if (n < 0 && tb_signals_caught() != 0)
-            return tb_fail(err, TIMBRE_CANCELLED, "interrupted");
         if (n < 0 && errno != EINTR)
             return tb_fail_errno(err, errno, "cannot read the prompt from standard input");
         *len += n > 0 ? (size_t)n : 0;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/audio/highpass.h"
 #include "engine/audio/loudness.h"
 #include "engine/audio/master.h"
 #include "engine/base/arena.h"
@@ -21,6 +22,8 @@
 #include "engine/sketch/synth.h"
 #include "engine/sketch/texture.h"
 #include "engine/sketch/theory.h"
+
+#define RUMBLE_HZ 20.0 /* below hearing, and below the lowest note of a piano (27.5 Hz) */
 
 static const tb_stage stages[] = {
     {"load", 0.04}, {"arrange", 0.01}, {"render", 0.73}, {"master", 0.20}, {"save", 0.02}};
@@ -148,7 +151,11 @@ static tb_status render(const sketch *s, const tb_job *job, work *w, tb_error *e
                        (long long)w->score.n_frames);
     tb_status st = tb_synth_render(&w->score, s->soundfont, job->pool, &job->stages->progress,
                                    w->mix, err);
-    return st == TIMBRE_OK ? add_textures(job, w, err) : st;
+    if (st != TIMBRE_OK)
+        return st;
+    /* some pads of the common banks have an offset louder than their sound */
+    tb_highpass_run(w->mix, w->score.n_frames, RUMBLE_HZ, w->score.loop);
+    return add_textures(job, w, err);
 }
 
 static tb_status master(const tb_job *job, work *w, tb_result *result, tb_error *err)

@@ -173,6 +173,28 @@ static void hire(tb_band *band, const tb_plan *plan, const tb_brief *b, tb_rando
         tb_random_next(r);
 }
 
+/* An asked instrument takes a free job itself before a stranger is hired for it: who asks for a
+ * piano wants the tune on the piano too. */
+static void spread_asked(tb_band *band, const tb_plan *plan, const tb_brief *b, tb_job job)
+{
+    for (int i = 0; i < b->n_instruments && count_of(band, job) == 0; i++)
+        if (tb_instrument_get(b->instruments[i])->roles & jobs[job].role)
+            add(band, plan, job, b->instruments[i], true);
+}
+
+/* Those whom nobody asked for stand behind those who were. */
+static void set_back(tb_band *band)
+{
+    static const int harmonic = 1 << TB_JOB_COMP | 1 << TB_JOB_PAD | 1 << TB_JOB_MELODY |
+                                1 << TB_JOB_ANSWER | 1 << TB_JOB_HARMONY;
+    bool any_asked = false;
+    for (int i = 0; i < band->n; i++)
+        any_asked |= band->players[i].asked && (harmonic >> band->players[i].job & 1);
+    for (int i = 0; any_asked && i < band->n; i++)
+        if (!band->players[i].asked && (harmonic >> band->players[i].job & 1))
+            band->players[i].behind_db = 4;
+}
+
 static bool is_named(const tb_brief *b, tb_instrument_id id)
 {
     for (int i = 0; i < b->n_instruments; i++)
@@ -195,6 +217,8 @@ void tb_band_gather(tb_band *band, const tb_plan *plan, const tb_brief *b)
     tb_random r = tb_random_init(plan->seed, "band");
     *band = (tb_band){0};
     seat_asked(band, plan, b);
+    spread_asked(band, plan, b, TB_JOB_MELODY);
+    spread_asked(band, plan, b, TB_JOB_COMP);
     bool calm = b->energy >= 0 && b->energy < 0.12;
     bool drums = tb_random_chance(&r, calm ? 0 : rules->drums) &&
                  !b->excluded[TB_INSTRUMENT_DRUMS] && !is_named(b, TB_INSTRUMENT_DRUMS);
@@ -207,6 +231,7 @@ void tb_band_gather(tb_band *band, const tb_plan *plan, const tb_brief *b)
     if (count_of(band, TB_JOB_COMP) + count_of(band, TB_JOB_PAD) == 0)
         hire(band, plan, b, &r, TB_JOB_PAD, rules->pads, 1);
     hire_anybody(band, plan, b);
+    set_back(band);
 }
 
 static uint8_t controller(int value)
@@ -218,7 +243,7 @@ static uint8_t controller(int value)
 static int volume_of(const tb_plan *plan, const tb_player *player)
 {
     bool drums = player->job == TB_JOB_DRUMS;
-    int db = drums ? plan->rules->drums_db : trim_db[player->instrument];
+    int db = drums ? plan->rules->drums_db : trim_db[player->instrument] - player->behind_db;
     return (int)(jobs[player->job].volume * tb_exp(db * 2.302585092994046 / 40) + 0.5);
 }
 

@@ -8,6 +8,7 @@ typedef struct tb_player {
     tb_job job;
     tb_instrument_id instrument;
     bool asked;
+    int behind_db; /* how much quieter than its job's own level */
     int rank;      /* 0, 1, ... among those with the same job */
     int low, high; /* the register it plays in, MIDI keys */
 } tb_player;

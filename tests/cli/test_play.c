@@ -67,6 +67,31 @@ static float *read_take(void)
     return samples;
 }
 
+/*
+ * Where `expected` stands in what the device got. SDL feeds a device that is not yet started whole
+ * periods of silence, and how many is a matter of timing; the sound itself must be there to the
+ * bit.
+ */
+static void assert_was_played(const float *expected, size_t n_samples)
+{
+    enum { PERIOD = 1024 * 2 };
+    size_t length;
+    char *dump = program_read_file("dump", &length);
+    const float *played = (const float *)(const void *)dump;
+    size_t n_played = length / sizeof *played, at = 0;
+    while (at + n_samples <= n_played &&
+           memcmp(played + at, expected, n_samples * sizeof *played) != 0) {
+        for (size_t i = at; i < at + PERIOD; i++)
+            if (played[i] != 0)
+                fail_msg("sample %zu of what was played is wrong", i);
+        at += PERIOD;
+    }
+    assert_true(at + n_samples <= n_played);
+    for (size_t i = at + n_samples; i < n_played; i++)
+        assert_true(played[i] == 0); /* and nothing after it */
+    free(dump);
+}
+
 static void what_is_played_is_what_is_in_the_file(void **state)
 {
     (void)state;
@@ -77,13 +102,9 @@ static void what_is_played_is_what_is_in_the_file(void **state)
     assert_int_equal(result.exit_code, 0);
     assert_string_equal(result.err, ""); /* SDL's own warning about the driver is kept away */
     assert_int_equal(result.out_length, 0);
-    size_t length;
-    char *dump = program_read_file("dump", &length);
     float *samples = read_take();
-    assert_in_range(length, FRAMES * 2 * sizeof(float), 2 * FRAMES * 2 * sizeof(float));
-    assert_memory_equal(dump, samples, FRAMES * 2 * sizeof(float));
+    assert_was_played(samples, FRAMES * 2);
     free(samples);
-    free(dump);
 }
 
 static void volume_and_start_are_kept(void **state)
@@ -94,14 +115,11 @@ static void volume_and_start_are_kept(void **state)
     use_driver("SDL_AUDIODRIVER=disk");
     program_run(&home, &result, "play", "t.wav", "--start", "0.5", "--volume", "50", NULL);
     assert_int_equal(result.exit_code, 0);
-    size_t length;
-    char *dump = program_read_file("dump", &length);
     float *samples = read_take();
-    const float *played = (const float *)(const void *)dump;
-    for (size_t i = 0; i < FRAMES; i++) /* the second half, at half the height */
-        assert_true(played[i] == samples[FRAMES + i] * 0.5f);
+    for (size_t i = 0; i < FRAMES * 2; i++)
+        samples[i] *= 0.5f;
+    assert_was_played(samples + FRAMES, FRAMES); /* the second half, at half the height */
     free(samples);
-    free(dump);
 }
 
 static void playing_takes_as_long_as_the_sound(void **state)
