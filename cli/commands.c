@@ -131,68 +131,59 @@ static const char *const config_actions[] = {"list", "get", "set", "unset", "pat
 
 static const char *const generate_text[] = {
     "Makes a piece of sound from a prompt and prints the path of the file. With PROMPT - the "
-    "prompt "
-    "is read from standard input. Nothing else is written to standard output: progress, warnings "
-    "and "
-    "hints go to standard error.",
+    "prompt is read from standard input. Nothing else is written to standard output: "
+    "progress, warnings and hints go to standard error.",
     "Until a neural model is installed the sketch answers: it reads style, mood, instruments, "
-    "tempo "
-    "and key from the prompt, arranges them and plays the result through a SoundFont. It is a "
-    "sketch "
-    "and not the AI model, and says so. Words that it does not know are no error; --verbose shows "
-    "what it understood.",
-    "The file carries its recipe: everything that is needed to make the same samples again. --from "
-    "reads it and names each ingredient that differs on this machine.",
+    "tempo and key from the prompt, arranges them and plays the result through a SoundFont. "
+    "It is a sketch and not the AI model, and says so. Words that it does not know are no "
+    "error; --verbose shows what it understood.",
+    "The file carries its recipe: everything that is needed to make the same samples again. "
+    "--from reads it and names each ingredient that differs on this machine.",
     "PATH may be a folder, or a name with {date} {time} {slug} {seed} {n} {model} in it; its "
-    "ending "
-    "chooses the format. A file that exists is not overwritten without --force. Names that Timbre "
-    "chooses itself get a number instead.",
+    "ending chooses the format. A file that exists is not overwritten without --force. Names "
+    "that Timbre chooses itself get a number instead.",
     "Options for a field of the request can be taken back: --no-loop with --from makes a take "
     "that is no loop.",
     NULL};
 
-static const char *const show_text[] = {"Prints what an audio file is, and the recipe inside when "
-                                        "it is a take. Reads every format that "
-                                        "libsndfile reads.",
-                                        NULL};
+static const char *const show_text[] = {
+    "Prints what an audio file is, and the recipe inside when it is a take. Reads every "
+    "format that libsndfile reads.",
+    NULL};
 
 static const char *const play_text[] = {
-    "Plays an audio file through the machine's sound output. In a terminal: space pauses, the left "
-    "and right arrows move by 5 seconds (with shift by 1 second), q ends.",
+    "Plays an audio file through the machine's sound output. In a terminal: space pauses, the "
+    "left and right arrows move by 5 seconds (with shift by 1 second), q ends.",
     NULL};
 
 static const char *const config_text[] = {
-    "Shows and changes the settings. The actions are list, get KEY, set KEY VALUE, unset KEY, path "
-    "and edit; list is the one without a name. path prints the name of the user's file, edit opens "
-    "it "
-    "in an editor.",
-    "A flag beats the environment, the environment beats the "
-    "user's "
-    "file, that beats the system's file and that the built-in value. Changes keep the comments and "
-    "the order of the file. The keys are described in timbre-config(5).",
+    "Shows and changes the settings. The actions are list, get KEY, set KEY VALUE, unset KEY, "
+    "path and edit; list is the one without a name. path prints the name of the user's file, "
+    "edit opens it in an editor.",
+    "A flag beats the environment, the environment beats the user's file, that beats the "
+    "system's file and that the built-in value. Changes keep the comments and the order of "
+    "the file. The keys are described in timbre-config(5).",
     NULL};
 
-static const char *const doctor_text[] = {"Checks everything that Timbre needs, one line each: ok, "
-                                          "warn or fail, with what to do. The exit "
-                                          "code is 1 when anything failed.",
-                                          NULL};
+static const char *const doctor_text[] = {
+    "Checks everything that Timbre needs, one line each: ok, warn or fail, with what to do. "
+    "The exit code is 1 when anything failed.",
+    NULL};
 
 static const char *const completion_text[] = {
     "Prints a script that teaches a shell to complete commands, options and values. For bash: "
-    "source "
-    "<(timbre completion bash) in ~/.bashrc. For zsh: write it to a file _timbre in a folder of "
-    "$fpath. For fish: write it to ~/.config/fish/completions/timbre.fish.",
+    "source <(timbre completion bash) in ~/.bashrc. For zsh: write it to a file _timbre in a "
+    "folder of $fpath. For fish: write it to ~/.config/fish/completions/timbre.fish.",
     NULL};
 
 static const char *const version_text[] = {
-    "Prints the version of the program and of its engine. The engine's version changes when the "
-    "same "
-    "request makes other samples. With --json also the versions of the libraries.",
+    "Prints the version of the program and of its engine. The engine's version changes when "
+    "the same request makes other samples. With --json also the versions of the libraries.",
     NULL};
 
 static const char *const help_text[] = {
-    "Shows the manual of a command or a topic: environment, files, exit-codes, "
-    "formats or settings.",
+    "Shows the manual of a command or a topic: environment, files, exit-codes, formats or "
+    "settings.",
     NULL};
 
 static const tb_command table[] = {

@@ -237,14 +237,43 @@ void timbre_audio_close(timbre_audio *audio)
     free(audio);
 }
 
+typedef struct {
+    int code;
+    const char *name;
+} format_name;
+
+/* Short names for what people meet; libsndfile's own are long ("FLAC (Free Lossless Audio Codec)").
+ */
+static const format_name major_names[] = {
+    {SF_FORMAT_WAV, "WAV"},   {SF_FORMAT_WAVEX, "WAV"}, {SF_FORMAT_RF64, "RF64"},
+    {SF_FORMAT_FLAC, "FLAC"}, {SF_FORMAT_OGG, "Ogg"},   {SF_FORMAT_AIFF, "AIFF"},
+    {SF_FORMAT_CAF, "CAF"},   {SF_FORMAT_AU, "AU"},     {SF_FORMAT_MPEG, "MPEG"}};
+
+static const format_name minor_names[] = {
+    {SF_FORMAT_PCM_S8, "8 bit"},        {SF_FORMAT_PCM_U8, "8 bit"},
+    {SF_FORMAT_PCM_16, "16 bit"},       {SF_FORMAT_PCM_24, "24 bit"},
+    {SF_FORMAT_PCM_32, "32 bit"},       {SF_FORMAT_FLOAT, "32 bit float"},
+    {SF_FORMAT_DOUBLE, "64 bit float"}, {SF_FORMAT_VORBIS, "Vorbis"},
+    {SF_FORMAT_OPUS, "Opus"},           {SF_FORMAT_MPEG_LAYER_I, "MP1"},
+    {SF_FORMAT_MPEG_LAYER_II, "MP2"},   {SF_FORMAT_MPEG_LAYER_III, "MP3"}};
+
+static const char *short_name(const format_name *names, size_t n, int code)
+{
+    for (size_t i = 0; i < n; i++)
+        if (names[i].code == code)
+            return names[i].name;
+    SF_FORMAT_INFO info = {.format = code};
+    (void)sf_command(NULL, SFC_GET_FORMAT_INFO, &info, sizeof info);
+    return info.name == NULL ? "unknown" : info.name;
+}
+
 static void describe_format(int sf_format, char *out, size_t cap)
 {
-    SF_FORMAT_INFO major = {.format = sf_format & SF_FORMAT_TYPEMASK};
-    SF_FORMAT_INFO minor = {.format = sf_format & SF_FORMAT_SUBMASK};
-    (void)sf_command(NULL, SFC_GET_FORMAT_INFO, &major, sizeof major);
-    (void)sf_command(NULL, SFC_GET_FORMAT_INFO, &minor, sizeof minor);
-    snprintf(out, cap, "%.20s, %.24s", major.name == NULL ? "audio" : major.name,
-             minor.name == NULL ? "unknown coding" : minor.name);
+    const char *major = short_name(major_names, sizeof major_names / sizeof *major_names,
+                                   sf_format & SF_FORMAT_TYPEMASK);
+    const char *minor = short_name(minor_names, sizeof minor_names / sizeof *minor_names,
+                                   sf_format & SF_FORMAT_SUBMASK);
+    snprintf(out, cap, "%.20s, %.24s", major, minor);
 }
 
 void timbre_audio_get_info(const timbre_audio *audio, timbre_audio_info *info)

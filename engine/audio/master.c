@@ -42,7 +42,7 @@ static tb_status check_input(const master *m, tb_error *err)
         float x = fabsf(m->pcm[i]);
         if (!isfinite(x))
             return tb_fail(err, TIMBRE_FAILED, "the sound has a value that is not finite at %.3f s",
-                           (double)(i / 2) / TB_SAMPLE_RATE_HZ);
+                           0.5 * (double)i / TB_SAMPLE_RATE_HZ);
         peak = fmaxf(peak, x);
     }
     if (peak < SILENCE)

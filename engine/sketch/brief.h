@@ -76,19 +76,19 @@ typedef struct tb_understood {
 } tb_understood;
 
 typedef struct tb_brief {
-    int style;               /* tb_style, or -1: not asked */
-    double tempo_bpm;        /* asked as a number, 0: not asked */
-    double tempo_hint_bpm;   /* usual tempo of a named sub-style ("drum and bass" 174), 0: none */
-    double tempo_bias;       /* -1 very slow .. +1 very fast, from words; 0: nothing said */
-    int key_root;            /* pitch class 0 = C .. 11 = B, or -1: not asked */
-    int mode;                /* tb_mode, or -1: not asked */
-    int beats_per_bar;       /* 2..12, 0: not asked */
-    int beat_unit;           /* 4 or 8, 0: not asked */
-    double energy;           /* 0 calm .. 1 wild; -1: nothing said */
-    double brightness;       /* 0 dark, sad .. 1 bright, happy; -1: nothing said */
-    int n_instruments;       /* asked by name, in a fixed order (table order) */
+    int style;             /* tb_style, or -1: not asked */
+    double tempo_bpm;      /* asked as a number, 0: not asked */
+    double tempo_hint_bpm; /* usual tempo of a named sub-style ("drum and bass" 174), 0: none */
+    double tempo_bias;     /* -1 very slow .. +1 very fast, from words; 0: nothing said */
+    int key_root;          /* pitch class 0 = C .. 11 = B, or -1: not asked */
+    int mode;              /* tb_mode, or -1: not asked */
+    int beats_per_bar;     /* 2..12, 0: not asked */
+    int beat_unit;         /* 4 or 8, 0: not asked */
+    double energy;         /* 0 calm .. 1 wild; -1: nothing said */
+    double brightness;     /* 0 dark, sad .. 1 bright, happy; -1: nothing said */
+    int n_instruments;     /* asked by name, in a fixed order (table order) */
     tb_instrument_id instruments[TB_BRIEF_MAX_INSTRUMENTS];
-    bool excluded[TB_INSTRUMENT_COUNT]; /* named in the negative prompt or as "no drums" */
+    bool excluded[TB_INSTRUMENT_COUNT];     /* named in the negative prompt or as "no drums" */
     double texture_level[TB_TEXTURE_COUNT]; /* 0: none; 0.5 gentle; 1 plain; up to 1.5 heavy */
     int n_understood;
     tb_understood understood[TB_BRIEF_MAX_WORDS];

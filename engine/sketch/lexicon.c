@@ -303,8 +303,8 @@ static tb_status add_phrase(parser *p, span phrase, int entry)
     char *spelling = tb_arena_push_str(&x->arena, phrase.s, phrase.len);
     if (joined == NULL || spelling == NULL)
         return no_memory(p);
-    for (int i = 0; i < n_words; i++)
-        strcat(joined, words[i].text);
+    for (int i = 0, at = 0; i < n_words; at += (int)strlen(words[i].text), i++)
+        memcpy(joined + at, words[i].text, strlen(words[i].text));
     status = add_key(p, joined, spelling, entry, phrase);
     for (int i = 0; n_words > 1 && i < n_words && status == TIMBRE_OK; i++)
         status = add_key(p, words[i].text, NULL, -1, phrase);

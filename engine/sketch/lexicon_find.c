@@ -3,6 +3,7 @@
  */
 #include "engine/sketch/lexicon.h"
 
+#include <assert.h>
 #include <string.h>
 
 static uint32_t hash(const char *s, size_t len)
@@ -13,16 +14,16 @@ static uint32_t hash(const char *s, size_t len)
     return h;
 }
 
-int32_t *tb_lexicon_slot(const tb_lexicon *x, const char *text, size_t len)
+int32_t *tb_lexicon_slot(const tb_lexicon *lexicon, const char *text, size_t len_bytes)
 {
-    uint32_t i = hash(text, len) & (x->n_slots - 1);
-    while (x->slots[i] != 0) {
-        const tb_lexicon_key *key = &x->keys[x->slots[i] - 1];
-        if ((size_t)key->len_bytes == len && memcmp(key->text, text, len) == 0)
+    uint32_t i = hash(text, len_bytes) & (lexicon->n_slots - 1);
+    while (lexicon->slots[i] != 0) {
+        const tb_lexicon_key *key = &lexicon->keys[lexicon->slots[i] - 1];
+        if ((size_t)key->len_bytes == len_bytes && memcmp(key->text, text, len_bytes) == 0)
             break;
-        i = (i + 1) & (x->n_slots - 1);
+        i = (i + 1) & (lexicon->n_slots - 1);
     }
-    return &x->slots[i];
+    return &lexicon->slots[i];
 }
 
 const tb_lexicon_key *tb_lexicon_find(const tb_lexicon *lexicon, const char *text, size_t len_bytes)
@@ -54,6 +55,7 @@ static bool is_one_edit(const char *a, size_t n, const char *b, size_t m)
 const char *tb_lexicon_correct(const tb_lexicon *lexicon, const char *word)
 {
     enum { MIN_LETTERS = 5 };
+    assert(lexicon->n_keys == 0 || lexicon->keys != NULL);
     size_t len = strlen(word);
     const char *second_best = NULL;
     if (len + 1 < MIN_LETTERS || (word[0] >= '0' && word[0] <= '9') ||

@@ -1,7 +1,7 @@
 /*
  * A score: what the arranger wrote, ready for a synthesiser or a MIDI file. Time is integer ticks,
- * TB_PPQ to the quarter note, at one constant tempo, so that a MIDI file, the rendering and a loop's
- * length agree exactly.
+ * TB_PPQ to the quarter note, at one constant tempo, so that a MIDI file, the rendering and a
+ * loop's length agree exactly.
  */
 #ifndef TB_SKETCH_SCORE_H
 #define TB_SKETCH_SCORE_H
@@ -46,23 +46,23 @@ typedef struct tb_event {
 typedef struct tb_score {
     int32_t usec_per_quarter; /* tempo; 60e6 / bpm rounded, as a MIDI file stores it */
     int beats_per_bar, beat_unit;
-    int n_bars;               /* bars in the score; the last may be cut by the asked length */
+    int n_bars; /* bars in the score; the last may be cut by the asked length */
     int32_t ticks_per_bar;
-    int32_t length_ticks;     /* n_bars * ticks_per_bar for a loop, else up to the last note's end */
-    int64_t n_frames;         /* length of the take at 44.1 kHz, exactly */
+    int32_t length_ticks; /* n_bars * ticks_per_bar for a loop, else up to the last note's end */
+    int64_t n_frames;     /* length of the take at 44.1 kHz, exactly */
     bool loop;
     tb_style style;
-    int key_root;             /* 0..11 */
+    int key_root; /* 0..11 */
     tb_mode mode;
     int n_parts;
     tb_part parts[TB_SCORE_MAX_PARTS];
     size_t n_events;
-    tb_event *events;         /* sorted by (tick, part, kind, a); in the arena */
-    int n_chords;             /* for metadata and tests */
+    tb_event *events; /* sorted by (tick, part, kind, a); in the arena */
+    int n_chords;     /* for metadata and tests */
     struct tb_score_chord {
         int32_t tick;
-        char name[12];        /* "Am7", "Fmaj7", "G/B" */
-    } *chords;
+        char name[12]; /* "Am7", "Fmaj7", "G/B" */
+    } * chords;
 } tb_score;
 
 typedef struct tb_arrange_options {

@@ -332,7 +332,7 @@ tb_status tb_texture_add(tb_texture id, uint64_t seed, float gain, bool loop, fl
     for (int k = 0; k < MAX_BANDS; k++)
         t.bands[k].key = tb_random_at(t.key, (uint64_t)k);
     for (int k = 0; k < MAX_GRAIN_LAYERS; k++)
-        t.grain_keys[k] = tb_random_at(t.key, (uint64_t)(MAX_BANDS + k));
+        t.grain_keys[k] = tb_random_at(t.key, MAX_BANDS + (uint64_t)k);
     /* a loop warms up over its own end; otherwise sound begins WARM_UP_FRAMES into the texture */
     int64_t frame = loop ? (n_frames - WARM_UP_FRAMES % n_frames) % n_frames : 0;
     if (frame % CONTROL_FRAMES != 0)

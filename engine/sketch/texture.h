@@ -1,7 +1,7 @@
 /*
  * Rain, vinyl crackle, wind and waves: a procedural stereo layer for what General MIDI lacks.
- * A pure function of (texture, seed, frame), made with our own exp/log/sin/cos, so it is the same on
- * every machine.
+ * A pure function of (texture, seed, frame), made with our own exp/log/sin/cos, so it is the same
+ * on every machine.
  */
 #ifndef TB_SKETCH_TEXTURE_H
 #define TB_SKETCH_TEXTURE_H

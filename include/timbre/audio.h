@@ -20,7 +20,7 @@ typedef struct timbre_audio_info {
     int rate_hz;
     int n_channels;
     int64_t n_frames;
-    char format[48]; /* "WAV, 16 bit", "FLAC, 16 bit", "MP3" */
+    char format[48]; /* "WAV, 16 bit", "FLAC, 24 bit", "MPEG, MP3" */
 } timbre_audio_info;
 
 /* Open for reading. Returns owned (timbre_audio_close accepts NULL). NOT_FOUND, PERMISSION,

@@ -68,6 +68,10 @@ static void recipes_of_every_size_come_back(void **state)
             assert_int_equal(tb_audio_encode(&spec, pcm, &bytes, &len, NULL), TIMBRE_OK);
             assert_int_equal(tb_audio_open_memory(bytes, len, &audio, NULL), TIMBRE_OK);
             assert_int_equal(tb_audio_verify(audio, &spec, pcm, NULL), TIMBRE_OK);
+            timbre_audio_info info = {.struct_size = sizeof info};
+            timbre_audio_get_info(audio, &info);
+            assert_string_equal(info.format, f == 0 ? "WAV, 16 bit" : "FLAC, 16 bit");
+            assert_int_equal(info.n_frames, N_FRAMES);
             timbre_audio_close(audio);
             free(bytes);
             free(recipe);

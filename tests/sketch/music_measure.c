@@ -192,8 +192,8 @@ double measure_seam(const float *pcm, int64_t n_frames)
     for (int c = 0; c < 2; c++) {
         double most = 1e-12;
         for (int64_t i = 1; i < n_frames; i++)
-            most = fmax(most, fabs(pcm[2 * i + c] - pcm[2 * i - 2 + c]));
-        worst = fmax(worst, fabs(pcm[c] - pcm[2 * n_frames - 2 + c]) / most);
+            most = fmax(most, (double)fabsf(pcm[2 * i + c] - pcm[2 * i - 2 + c]));
+        worst = fmax(worst, (double)fabsf(pcm[c] - pcm[2 * n_frames - 2 + c]) / most);
     }
     return worst;
 }

@@ -182,9 +182,10 @@ static void the_measures_measure(void **state)
     assert_true(measure_longest_silence_s(pcm, N_FRAMES, -60) > 0.5);
     static const double hz[] = {146.83, 220.00, 293.66, 369.99, 440.00, 493.88, 554.37};
     for (int i = 0; i < 2 * N_FRAMES; i++) {
+        int frame = i / 2;
         double sum = 0;
         for (int k = 0; k < 7; k++)
-            sum += (k < 5 ? 0.1 : 0.02) * sin(6.283185307179586 * hz[k] * (i / 2) / 44100);
+            sum += (k < 5 ? 0.1 : 0.02) * sin(6.283185307179586 * hz[k] * frame / 44100);
         pcm[i] = (float)sum;
     }
     assert_int_equal(measure_key(pcm, N_FRAMES, -1), 2);

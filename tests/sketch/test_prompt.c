@@ -365,7 +365,7 @@ static int check_typos_of(const tb_lexicon *x, const char *word)
     size_t len = strlen(word);
     char typo[64];
     for (size_t i = 0; i <= len; i++) {
-        for (char c = 'a'; c <= 'z'; c++) {
+        for (int c = 'a'; c <= 'z'; c++) {
             snprintf(typo, sizeof typo, "%.*s%c%s", (int)i, word, c, word + i);
             n += check_typo(x, typo, word);
             if (i == len)

@@ -190,13 +190,19 @@ def load_run_tests() -> ModuleType:
 class Counting(unittest.TestCase):
     """The count on the last line of `make test`."""
 
-    def line(self, outcome: str, stdout: str) -> str:
-        result = {"name": "t", "result": outcome, "stdout": stdout, "returncode": 1}
+    def line(self, outcome: str, stdout: str, status: int = 1) -> str:
+        result = {"name": "t", "result": outcome, "stdout": stdout, "returncode": status}
         return str(load_run_tests().judge(result).line())
 
     def test_cases(self) -> None:
         tap = "1..3\nok 1 - a\nnot ok 2 - b\nok 3 # SKIP c\n"
         self.assertEqual(self.line("FAIL", tap), "1 passed, 1 failed, 1 skipped")
+
+    def test_skips_as_cmocka_writes_them(self) -> None:
+        tap = "1..2\nok 1 - a\nnot ok 2 # SKIP b\n"
+        self.assertEqual(self.line("FAIL", tap, 0), "1 passed, 0 failed, 1 skipped")
+        self.assertEqual(self.line("FAIL", tap, -11), "1 passed, 1 failed, 1 skipped")
+        self.assertEqual(self.line("FAIL", tap[:-16], 0), "1 passed, 1 failed")
 
     def test_program_that_stops_early(self) -> None:
         self.assertEqual(self.line("ERROR", "1..3\nok 1 - a\n"), "1 passed, 1 failed")
