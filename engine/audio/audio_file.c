@@ -346,5 +346,7 @@ tb_status tb_audio_verify(timbre_audio *audio, const tb_audio_spec *spec, const 
 
 const char *tb_audio_library_version(void)
 {
-    return sf_version_string();
+    static const char prefix[] = "libsndfile-";
+    const char *version = sf_version_string();
+    return strncmp(version, prefix, sizeof prefix - 1) == 0 ? version + sizeof prefix - 1 : version;
 }

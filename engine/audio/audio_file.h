@@ -36,7 +36,7 @@ TB_MUST_USE tb_status tb_audio_open_memory(const unsigned char *bytes, size_t le
 TB_MUST_USE tb_status tb_audio_verify(timbre_audio *audio, const tb_audio_spec *spec,
                                       const int16_t *pcm, tb_error *err);
 
-/* "libsndfile-1.2.0"; static storage. */
+/* Version of the libsndfile in use, "1.2.0"; static storage. */
 const char *tb_audio_library_version(void);
 
 #endif

@@ -67,7 +67,7 @@ def check_shell(tree: Tree) -> list[str]:
 
 
 def python_files(tree: Tree) -> list[str]:
-    found = [f for f in tree.files if f.startswith("tools/") and f.endswith(".py")]
+    found = [f for f in tree.files if f.endswith(".py")]
     return [*found, "tools/run-tests"]
 
 
