@@ -134,7 +134,7 @@ static void playing_takes_as_long_as_the_sound(void **state)
     use_driver("SDL_AUDIODRIVER=dummy");
     program_run(&home, &result, "play", "t.wav", NULL);
     assert_int_equal(result.exit_code, 0);
-    assert_true(result.seconds > 0.9 && result.seconds < 5);
+    assert_true(result.seconds > 0.9 && result.seconds < 30);
 }
 
 static void no_sound_card_is_one_clear_message(void **state)
