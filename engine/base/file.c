@@ -1,4 +1,5 @@
-/* O_TMPFILE and renameat2 are Linux; renamex_np is macOS. Each has a portable fallback here. */
+/* O_TMPFILE and renameat2 are Linux; renamex_np is macOS. Each has a portable fallback here, which
+ * TB_PORTABLE_FILES chooses for the tests. */
 #ifdef __linux__
 #define _GNU_SOURCE
 #endif
@@ -12,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/base/part_file.h"
+#include "engine/base/path.h"
 #include "engine/base/str.h"
 
 static tb_status read_all(int fd, const char *path, size_t size, char **bytes, size_t *len_bytes,
@@ -65,9 +68,9 @@ static tb_status make_one(const char *path, tb_error *err)
 {
     if (mkdir(path, 0777) == 0)
         return TIMBRE_OK;
-    int saved = errno;
+    int saved = errno; /* macOS says EISDIR of "/" */
     struct stat st;
-    if (saved == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
         return TIMBRE_OK;
     if (saved == EEXIST)
         saved = ENOTDIR;
@@ -95,14 +98,7 @@ tb_status tb_dir_make(const char *path, tb_error *err)
     return st;
 }
 
-/* The folder part of `path` with its slash, or "./": owned. */
-static char *folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash == NULL ? tb_strdup("./") : tb_strf("%.*s", (int)(slash - path + 1), path);
-}
-
-#ifdef O_TMPFILE
+#if defined(O_TMPFILE) && !defined(TB_PORTABLE_FILES)
 static bool begin_unnamed(tb_file_writer *w, const char *folder)
 {
     w->fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
@@ -127,32 +123,15 @@ static bool begin_unnamed(tb_file_writer *w, const char *folder)
 }
 #endif
 
-static tb_status begin_part(tb_file_writer *w, const char *folder, tb_error *err)
-{
-    const char *slash = strrchr(w->target, '/');
-    const char *name = slash == NULL ? w->target : slash + 1;
-    w->temporary = tb_strf("%s.%.200s.XXXXXX.part", folder, name);
-    if (w->temporary == NULL)
-        return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
-    w->fd = mkstemps(w->temporary, 5);
-    if (w->fd < 0)
-        return tb_fail_errno(err, errno, "cannot write in '%s'", folder);
-    (void)fcntl(w->fd, F_SETFD, FD_CLOEXEC);
-    mode_t mask = umask(0);
-    umask(mask);
-    (void)fchmod(w->fd, 0666 & ~mask);
-    return TIMBRE_OK;
-}
-
 tb_status tb_file_begin(tb_file_writer *w, const char *target, tb_error *err)
 {
     *w = (tb_file_writer){.fd = -1, .target = tb_strdup(target)};
-    char *folder = folder_of(target);
+    char *folder = tb_path_folder(target);
     tb_status st = TIMBRE_OK;
     if (w->target == NULL || folder == NULL)
         st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
     else if (!begin_unnamed(w, folder))
-        st = begin_part(w, folder, err);
+        st = tb_part_file_open(folder, &w->fd, &w->temporary, err);
     free(folder);
     if (st != TIMBRE_OK)
         tb_file_abort(w);
@@ -189,7 +168,9 @@ const char *tb_file_read_path(const tb_file_writer *w)
 /* Rename without ever replacing; 0 or an errno. */
 static int rename_new(const char *from, const char *to)
 {
-#if defined(__linux__) && defined(RENAME_NOREPLACE)
+#if defined(TB_PORTABLE_FILES)
+    /* what is below must do */
+#elif defined(__linux__) && defined(RENAME_NOREPLACE)
     if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
         return 0;
     if (errno != EINVAL && errno != ENOSYS)
@@ -197,38 +178,48 @@ static int rename_new(const char *from, const char *to)
 #elif defined(__APPLE__)
     if (renamex_np(from, to, RENAME_EXCL) == 0)
         return 0;
-    if (errno != ENOTSUP)
+    if (errno != ENOTSUP && errno != EINVAL)
         return errno;
 #endif
-    if (link(from, to) != 0)
+    /* exFAT and the like: the name is claimed by an empty file, which is then replaced */
+    int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0)
         return errno;
-    return unlink(from) == 0 ? 0 : errno;
+    close(fd);
+    if (rename(from, to) == 0)
+        return 0;
+    int saved = errno;
+    (void)unlink(to);
+    return saved;
+}
+
+/* linkat cannot replace: the file gets a hidden name first and is renamed over the target. */
+static int replace_unnamed(tb_file_writer *w)
+{
+    char *folder = tb_path_folder(w->target), *part = NULL;
+    int result = ENOMEM;
+    if (folder != NULL && tb_part_file_name(folder, &part, NULL) == TIMBRE_OK) {
+        result = linkat(AT_FDCWD, w->temporary, AT_FDCWD, part, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
+        if (result == 0 && rename(part, w->target) != 0) {
+            result = errno;
+            (void)unlink(part);
+        }
+    }
+    free(part);
+    free(folder);
+    return result;
 }
 
 static int commit_unnamed(tb_file_writer *w, bool replace)
 {
-    if (!replace)
-        return linkat(AT_FDCWD, w->temporary, AT_FDCWD, w->target, AT_SYMLINK_FOLLOW) == 0 ? 0
-                                                                                           : errno;
-    /* linkat cannot replace: give it a temporary name first, then rename over the target */
-    char *part = tb_strf("%s.%ld.part", w->target, (long)getpid());
-    if (part == NULL)
-        return ENOMEM;
-    int result = 0;
-    (void)unlink(part);
-    if (linkat(AT_FDCWD, w->temporary, AT_FDCWD, part, AT_SYMLINK_FOLLOW) != 0) {
-        result = errno;
-    } else if (rename(part, w->target) != 0) {
-        result = errno;
-        (void)unlink(part);
-    }
-    free(part);
-    return result;
+    if (replace)
+        return replace_unnamed(w);
+    return linkat(AT_FDCWD, w->temporary, AT_FDCWD, w->target, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
 }
 
 static void sync_folder_of(const char *path)
 {
-    char *folder = folder_of(path);
+    char *folder = tb_path_folder(path);
     int fd = folder == NULL ? -1 : open(folder, O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
         (void)fsync(fd); /* some file systems refuse it; the file itself is already safe */

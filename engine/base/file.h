@@ -20,7 +20,8 @@ TB_MUST_USE tb_status tb_dir_make(const char *path, tb_error *err);
 
 /*
  * One file being written. The data goes to an unnamed file in the target's folder where the system
- * has them (Linux O_TMPFILE: a killed process leaves nothing), else to ".NAME.XXXXXX.part".
+ * has them (Linux O_TMPFILE: a killed process leaves nothing), else to a part file
+ * (part_file.h).
  */
 typedef struct tb_file_writer {
     int fd; /* -1: not open */

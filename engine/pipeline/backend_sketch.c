@@ -98,6 +98,18 @@ static tb_status sketch_check(void *state, json_t *facts, tb_error *err)
     return st;
 }
 
+static void log_load(const sketch *s, const tb_job *job)
+{
+    tb_logger_write(job->log, TIMBRE_LOG_DEBUG, "SoundFont %s, sha256 %s", s->soundfont,
+                    s->soundfont_sha256);
+}
+
+static void log_score(const tb_score *score, const tb_job *job)
+{
+    tb_logger_write(job->log, TIMBRE_LOG_DEBUG, "%d bars, %d parts, %zu events, %lld frames",
+                    score->n_bars, score->n_parts, score->n_events, (long long)score->n_frames);
+}
+
 static tb_status arrange(sketch *s, const tb_job *job, work *w, tb_error *err)
 {
     const timbre_request *r = job->request;
@@ -124,8 +136,10 @@ static double rms_of(const float *x, int64_t n)
  */
 static tb_status add_textures(const tb_job *job, work *w, tb_error *err)
 {
-    enum { TEXTURE_BELOW_DB = 13, TEXTURE_NATURAL_DB = -30 };
-    double music_db = tb_gain_to_db(rms_of(w->mix, w->score.n_frames * 2));
+    enum { TEXTURE_BELOW_DB = 7, TEXTURE_NATURAL_DB = -30 };
+    bool is_alone = w->score.n_parts == 0;
+    double music_db = is_alone ? TEXTURE_NATURAL_DB + TEXTURE_BELOW_DB
+                               : tb_gain_to_db(rms_of(w->mix, w->score.n_frames * 2));
     uint64_t seed = (uint64_t)timbre_request_integer(job->request, "seed");
     tb_progress quiet = {.cancel = job->stages->progress.cancel};
     for (int i = 0; i < TB_TEXTURE_COUNT; i++) {
@@ -271,10 +285,12 @@ static tb_status sketch_run(void *state, const tb_job *job, tb_result *result, t
     tb_stages_next(job->stages); /* load */
     tb_status st = find_soundfont(s, err);
     if (st == TIMBRE_OK) {
+        log_load(s, job);
         tb_stages_next(job->stages);
         st = arrange(s, job, w, err);
     }
     if (st == TIMBRE_OK) {
+        log_score(&w->score, job);
         tb_stages_next(job->stages);
         st = render(s, job, w, err);
     }

@@ -150,7 +150,8 @@ tb_status timbre_generate(timbre_engine *engine, const timbre_request *request,
         st = tb_save_check(&options->output, resolved, err);
     if (st == TIMBRE_OK) {
         tb_stages stages;
-        tb_stages_init(&stages, tb_backend_sketch.stages, tb_backend_sketch.n_stages, options);
+        tb_stages_init(&stages, tb_backend_sketch.stages, tb_backend_sketch.n_stages, options,
+                       &engine->log);
         tb_job job = {
             .request = resolved, .pool = engine->pool, .log = &engine->log, .stages = &stages};
         st = run_job(engine, &job, &options->output, out, err);

@@ -1,5 +1,6 @@
 #include "engine/pipeline/recipe.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,9 +73,19 @@ static void append_value(tb_str *out, const json_t *j)
     }
 }
 
+/* Files are the same when their contents are, whatever they are called. */
+static bool is_same(const json_t *was, const json_t *is)
+{
+    const char *sha_was = json_string_value(json_object_get(was, "sha256"));
+    const char *sha_is = json_string_value(json_object_get(is, "sha256"));
+    if (sha_was != NULL && sha_is != NULL)
+        return strcmp(sha_was, sha_is) == 0;
+    return was == is || (was != NULL && is != NULL && json_equal(was, is));
+}
+
 static void compare_values(tb_str *out, const char *name, const json_t *was, const json_t *is)
 {
-    if (was == is || (was != NULL && is != NULL && json_equal(was, is)))
+    if (is_same(was, is))
         return;
     tb_str_appendf(out, "%s: ", name);
     append_value(out, was);

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "engine/base/limits.h"
+#include "engine/base/number.h"
 #include "engine/base/random.h"
 #include "engine/base/str.h"
 #include "engine/base/utf8.h"
@@ -132,9 +133,8 @@ static tb_status parse_integer(const timbre_field *f, const char *text, value *v
 
 static tb_status parse_number(const timbre_field *f, const char *text, value *v, tb_error *err)
 {
-    char *end;
-    double x = strtod(text, &end);
-    if (end == text || *end != '\0')
+    double x;
+    if (!tb_number_parse(text, &x))
         return tb_fail(err, TIMBRE_BAD_INPUT, "%s '%.40s' is not a number", f->name, text);
     tb_status st = check_range(f, x, err);
     if (st != TIMBRE_OK)

@@ -13,6 +13,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
 #include "engine/base/limits.h"
+#include "engine/base/path.h"
 #include "engine/base/str.h"
 #include "engine/os/cpu.h"
 #include "engine/pipeline/json.h"
@@ -24,15 +25,6 @@ static bool exists(const char *path)
 {
     struct stat info;
     return lstat(path, &info) == 0;
-}
-
-/* The folder part of a path, "." when there is none: owned, NULL for memory. */
-static char *folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL)
-        return tb_strdup(".");
-    return slash == path ? tb_strdup("/") : tb_strf("%.*s", (int)(slash - path), path);
 }
 
 static tb_status fail_exists(const char *path, tb_error *err)
@@ -66,18 +58,33 @@ static tb_status expand(const char *pattern, const timbre_output *output,
     return tb_take_name_expand(pattern, &facts, out, err);
 }
 
+/* The sidecar's place: free, or a file that may be replaced. */
+static tb_status check_sidecar(const char *path, bool replace, tb_error *err)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return TIMBRE_OK;
+    if (S_ISDIR(info.st_mode))
+        return tb_fail(err, TIMBRE_BAD_INPUT, "'%s', the sidecar's place, is a folder", path);
+    return replace ? TIMBRE_OK : fail_exists(path, err);
+}
+
 static tb_status check_path(const timbre_output *output, const timbre_request *request,
                             tb_error *err)
 {
     char *path = NULL;
     tb_status st = expand(output->path, output, request, time(NULL), &path, err);
-    char *folder = st == TIMBRE_OK ? folder_of(path) : NULL;
-    if (st == TIMBRE_OK && folder == NULL)
+    char *folder = st == TIMBRE_OK ? tb_path_folder(path) : NULL;
+    char *sidecar = st == TIMBRE_OK ? tb_strf("%s.json", path) : NULL;
+    if (st == TIMBRE_OK && (folder == NULL || sidecar == NULL))
         st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
     if (st == TIMBRE_OK)
         st = check_folder(folder, err);
     if (st == TIMBRE_OK && !output->replace && exists(path))
         st = fail_exists(path, err);
+    if (st == TIMBRE_OK && output->sidecar)
+        st = check_sidecar(sidecar, output->replace, err);
+    free(sidecar);
     free(folder);
     free(path);
     return st;
@@ -149,15 +156,36 @@ static tb_status prepare(tb_file_writer *w, const char *path, const void *data, 
 
 static tb_status absolute_path(const char *path, char **out, tb_error *err)
 {
-    char *folder = folder_of(path);
+    char *folder = tb_path_folder(path);
     char *real = folder == NULL ? NULL : realpath(folder, NULL);
-    const char *slash = strrchr(path, '/');
-    *out = real == NULL ? NULL
-                        : tb_strf("%s/%s", strcmp(real, "/") == 0 ? "" : real,
-                                  slash == NULL ? path : slash + 1);
+    tb_status st = TIMBRE_OK;
+    *out = NULL;
+    if (real == NULL) {
+        st = tb_fail_errno(err, folder == NULL ? ENOMEM : errno, "the folder of '%s' is gone",
+                           path);
+        tb_fix(err, "make it again, or choose another place with -o");
+    } else {
+        *out = tb_strf("%s/%s", strcmp(real, "/") == 0 ? "" : real, tb_path_name(path));
+        if (*out == NULL)
+            st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
+    }
     free(real);
     free(folder);
-    return *out != NULL ? TIMBRE_OK : tb_fail(err, TIMBRE_IO, "cannot resolve '%s'", path);
+    return st;
+}
+
+/* A sidecar of the take that was just replaced describes something else now: it goes with it. */
+static void remove_stale_sidecar(const char *path)
+{
+    char *text = NULL;
+    size_t len_bytes;
+    if (tb_file_read(path, TB_SIDECAR_MAX_BYTES, &text, &len_bytes, NULL) != TIMBRE_OK)
+        return;
+    json_t *sidecar = json_loadb(text, len_bytes, 0, NULL);
+    if (json_is_object(json_object_get(sidecar, "recipe")))
+        (void)unlink(path);
+    json_decref(sidecar);
+    free(text);
 }
 
 /* Write audio and sidecar to `path`, which becomes the take's; both are on the disk before either
@@ -184,6 +212,8 @@ static tb_status write_files(const char *path, const timbre_output *output,
         if (st != TIMBRE_OK && !output->replace)
             (void)unlink(path); /* ours: it was made a moment ago and did not exist before */
     }
+    if (st == TIMBRE_OK && output->replace && !output->sidecar)
+        remove_stale_sidecar(sidecar_path);
     tb_file_abort(&audio);
     tb_file_abort(&sidecar);
     free(sidecar_path);
@@ -237,7 +267,7 @@ static tb_status write_new_name(const timbre_output *output, const tb_job *job,
     for (int i = 0; st == TIMBRE_EXISTS && i < 20; i++) {
         char *path = NULL;
         st = free_name(output, job, take, &path, err);
-        char *folder = st == TIMBRE_OK ? folder_of(path) : NULL;
+        char *folder = st == TIMBRE_OK ? tb_path_folder(path) : NULL;
         if (st == TIMBRE_OK && folder == NULL)
             st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
         if (st == TIMBRE_OK)
@@ -259,7 +289,7 @@ static tb_status write_given_name(const timbre_output *output, const tb_job *job
     if (st == TIMBRE_OK)
         st = write_files(path, output, spec, take, pcm, err);
     if (st == TIMBRE_EXISTS)
-        (void)fail_exists(path, err);
+        tb_fix(err, "choose another name, or overwrite it with --force");
     free(path);
     return st;
 }

@@ -36,7 +36,7 @@ static void on_fraction(double fraction, void *user)
 }
 
 void tb_stages_init(tb_stages *s, const tb_stage *list, int n,
-                    const timbre_generate_options *options)
+                    const timbre_generate_options *options, const tb_logger *log)
 {
     assert(n <= TB_STAGES_MAX);
     *s = (tb_stages){.list = list,
@@ -44,15 +44,19 @@ void tb_stages_init(tb_stages *s, const tb_stage *list, int n,
                      .current = -1,
                      .started_s = tb_clock_seconds(),
                      .fn = options->progress,
-                     .user = options->progress_user};
+                     .user = options->progress_user,
+                     .log = log};
     s->progress = (tb_progress){.fn = on_fraction, .user = s, .cancel = options->cancel};
 }
 
 static void end_current(tb_stages *s)
 {
     double now = tb_clock_seconds();
-    if (s->current >= 0)
+    if (s->current >= 0) {
         s->seconds[s->current] = now - s->stage_started_s;
+        tb_logger_write(s->log, TIMBRE_LOG_INFO, "%s took %.3f s", s->list[s->current].name,
+                        s->seconds[s->current]);
+    }
     s->stage_started_s = now;
 }
 

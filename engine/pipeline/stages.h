@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "engine/base/log.h"
 #include "engine/base/progress.h"
 #include "timbre/engine.h"
 
@@ -25,11 +26,12 @@ typedef struct tb_stages {
     double seconds[TB_STAGES_MAX]; /* of each stage that ended */
     timbre_progress_fn fn;
     void *user;
+    const tb_logger *log;
     tb_progress progress; /* hand this to the work of the current stage */
 } tb_stages;
 
 void tb_stages_init(tb_stages *s, const tb_stage *list, int n,
-                    const timbre_generate_options *options);
+                    const timbre_generate_options *options, const tb_logger *log);
 /* End the current stage, begin the next one and report it. */
 void tb_stages_next(tb_stages *s);
 /* End the last stage and report the whole as done. */

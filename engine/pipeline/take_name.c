@@ -105,8 +105,9 @@ tb_status tb_take_name_expand(const char *pattern, const tb_take_facts *facts, c
 {
     tb_str text = {0};
     for (const char *p = pattern; *p != '\0'; p++) {
-        if (*p != '{') {
+        if (*p != '{' || p[1] == '{') {
             tb_str_append_bytes(&text, p, 1);
+            p += *p == '{'; /* "{{" stands for one brace */
             continue;
         }
         size_t len = strcspn(p + 1, "}");

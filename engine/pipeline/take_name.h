@@ -15,8 +15,9 @@ typedef struct tb_take_facts {
 } tb_take_facts;
 
 /*
- * Expand {date} {time} {slug} {seed} {n} {model} in `pattern` (date and time are local). An unknown
- * name or an open brace: BAD_INPUT naming it. *out is owned (free).
+ * Expand {date} {time} {slug} {seed} {n} {model} in `pattern` (date and time are local); "{{"
+ * stands for one brace. An unknown name or an open brace: BAD_INPUT naming it. *out is owned
+ * (free).
  */
 TB_MUST_USE tb_status tb_take_name_expand(const char *pattern, const tb_take_facts *facts,
                                           char **out, tb_error *err);

@@ -1,5 +1,8 @@
 #include "engine/pipeline/version.h"
 
+#include <stdbool.h>
+#include <string.h>
+
 #include "timbre_build.h" /* made by meson: TIMBRE_BUILD_BASE, TIMBRE_BUILD_GIT */
 
 const char *tb_version_base(void)
@@ -9,5 +12,6 @@ const char *tb_version_base(void)
 
 const char *timbre_version(void)
 {
-    return sizeof TIMBRE_BUILD_GIT > 1 ? TIMBRE_BUILD_BASE "+" TIMBRE_BUILD_GIT : TIMBRE_BUILD_BASE;
+    bool is_known = strcmp(TIMBRE_BUILD_GIT, "none") != 0; /* built outside a checkout */
+    return is_known ? TIMBRE_BUILD_BASE "+" TIMBRE_BUILD_GIT : TIMBRE_BUILD_BASE;
 }

@@ -39,7 +39,7 @@ static tb_status fail_open(const char *path, int sys_errno, tb_error *err)
     if (sys_errno != ENOENT && sys_errno != ENOTDIR)
         return tb_fail_errno(err, sys_errno, "cannot open the SoundFont '%s'", path);
     tb_status st = tb_fail(err, TIMBRE_MODEL_MISSING, "the SoundFont '%s' does not exist", path);
-    tb_fix(err, "correct the setting 'soundfont', or remove it and run: " TB_SOUNDFONT_FIX);
+    tb_fix(err, "correct the setting 'engine.soundfont', or remove it and run: " TB_SOUNDFONT_FIX);
     return st;
 }
 
@@ -75,7 +75,7 @@ tb_status tb_soundfont_check(const char *path, tb_error *err)
     tb_status st = check_header(fd, path, err);
     close(fd);
     if (st == TIMBRE_BAD_FILE)
-        tb_fix(err, "install it again, or name another SoundFont with the setting 'soundfont'");
+        tb_fix(err, "install it again, or name another SoundFont with the setting 'engine.soundfont'");
     return st;
 }
 

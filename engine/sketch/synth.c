@@ -154,7 +154,7 @@ static void load_task(int i_task, void *user)
         p->status = player_load(p);
     if (p->status == TIMBRE_BAD_FILE)
         tb_fix(&p->error,
-               "install it again, or name another SoundFont with the setting 'soundfont'");
+               "install it again, or name another SoundFont with the setting 'engine.soundfont'");
 }
 
 /* FluidSynth's refusals (no sample for a key) are silence, which player_check finds. */
@@ -306,7 +306,7 @@ static tb_status check_players(const render *r, tb_error *err)
         tb_status st = tb_fail(err, TIMBRE_BAD_FILE,
                                "the SoundFont '%s' makes no sound for program %d (part '%s')",
                                r->soundfont_path, p->part->program, p->part->name);
-        tb_fix(err, "install it again, or name another SoundFont with the setting 'soundfont'");
+        tb_fix(err, "install it again, or name another SoundFont with the setting 'engine.soundfont'");
         return st;
     }
     return TIMBRE_OK;

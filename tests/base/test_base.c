@@ -13,6 +13,7 @@
 #include "engine/base/arena.h"
 #include "engine/base/clock.h"
 #include "engine/base/hash.h"
+#include "engine/base/number.h"
 #include "engine/base/random.h"
 #include "engine/base/str.h"
 #include "engine/base/utf8.h"
@@ -172,6 +173,8 @@ static void every_status_has_its_row(void **state)
         assert_true(timbre_status_name((timbre_status)i)[0] != '\0');
         assert_true(timbre_status_text((timbre_status)i)[0] != '\0');
         assert_int_equal(timbre_status_exit_code((timbre_status)i) == 0, i == TIMBRE_OK);
+        assert_in_range(timbre_status_http((timbre_status)i), 200, 599);
+        assert_int_equal(timbre_status_http((timbre_status)i) == 200, i == TIMBRE_OK);
     }
     assert_string_equal(timbre_status_name((timbre_status)999), "internal");
     tb_error err = {0};
@@ -183,9 +186,25 @@ static void every_status_has_its_row(void **state)
     assert_string_equal(utc, "2000-02-29T00:00:00Z");
 }
 
+static void numbers_are_read_whole(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        double value;
+    } good[] = {{"5", 5}, {"0.1", 0.1}, {"-2.5e3", -2500}, {" 7", 7}, {".5", 0.5}};
+    static const char *const bad[] = {"", "5s", "1,5", "--1", "five", "1 2"};
+    double x;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(tb_number_parse(good[i].text, &x) && x == good[i].value);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(tb_number_parse(bad[i], &x));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_are_read_whole),
         cmocka_unit_test(arena_refuses_what_wraps_or_exceeds_its_limit),
         cmocka_unit_test(arena_memory_is_zeroed_aligned_and_apart),
         cmocka_unit_test(strings_grow_and_are_taken_whole),

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
+#include "engine/base/part_file.h"
+#include "engine/base/path.h"
 
 static char folder[] = "/tmp/timbre-file-XXXXXX";
 
@@ -131,9 +133,61 @@ static void folders_are_made_with_their_parents(void **state)
     assert_int_not_equal(tb_dir_make("", NULL), TIMBRE_OK);
 }
 
+/* What a killed process left is removed by the next one; what a living one writes is not. */
+static void abandoned_parts_are_swept(void **state)
+{
+    (void)state;
+    int fd_dead = -1, fd_alive = -1, fd_new = -1;
+    char *dead = NULL, *alive = NULL, *new_one = NULL;
+    assert_int_equal(tb_part_file_open(".", &fd_dead, &dead, NULL), TIMBRE_OK);
+    assert_int_equal(tb_part_file_open(".", &fd_alive, &alive, NULL), TIMBRE_OK);
+    assert_int_equal(n_entries(), 2);
+    close(fd_dead); /* as the end of its process would */
+    assert_int_equal(tb_part_file_open(".", &fd_new, &new_one, NULL), TIMBRE_OK);
+    assert_int_not_equal(access(dead, F_OK), 0);
+    assert_int_equal(access(alive, F_OK), 0);
+    assert_int_equal(n_entries(), 2);
+    close(fd_alive);
+    close(fd_new);
+    unlink(alive);
+    unlink(new_one);
+    free(dead);
+    free(alive);
+    free(new_one);
+}
+
+static void the_longest_names_can_be_replaced(void **state)
+{
+    (void)state;
+    char name[256];
+    memset(name, 'n', 255);
+    name[255] = '\0';
+    assert_int_equal(tb_file_write(name, "old", 3, false, NULL), TIMBRE_OK);
+    assert_int_equal(tb_file_write(name, "new", 3, true, NULL), TIMBRE_OK);
+    expect_content(name, "new");
+    assert_int_equal(n_entries(), 1);
+    unlink(name);
+}
+
+static void paths_are_taken_apart(void **state)
+{
+    (void)state;
+    static const char *const rows[][3] = {
+        {"a/b/c", "a/b", "c"}, {"/c", "/", "c"}, {"c", ".", "c"}, {"a/", "a", ""}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *dir = tb_path_folder(rows[i][0]);
+        assert_string_equal(dir, rows[i][1]);
+        assert_string_equal(tb_path_name(rows[i][0]), rows[i][2]);
+        free(dir);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(abandoned_parts_are_swept),
+        cmocka_unit_test(the_longest_names_can_be_replaced),
+        cmocka_unit_test(paths_are_taken_apart),
         cmocka_unit_test(a_file_appears_only_when_committed),
         cmocka_unit_test(an_aborted_file_leaves_nothing),
         cmocka_unit_test(an_existing_file_is_replaced_only_when_asked),

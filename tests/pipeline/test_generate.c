@@ -216,6 +216,12 @@ static void recipes_that_differ_say_where(void **state)
     assert_string_equal(text, "engine: 1 was, 2 is\n"
                               "soundfont: a.sf3 0123456789ab was, b.sf2 fedcba987654 is\n");
     free(text);
+    static const char renamed[] = "{\"timbre\":1,\"engine\":1,\"ingredients\":{\"fluidsynth\":"
+                                  "\"2.3.1\",\"soundfont\":{\"name\":\"other.sf3\",\"sha256\":"
+                                  "\"0123456789abcdef\"}}}";
+    text = timbre_recipe_compare(was, renamed);
+    assert_string_equal(text, ""); /* the same bank by another name */
+    free(text);
     assert_null(timbre_recipe_compare("{}", is));
     assert_null(timbre_recipe_compare("not json", is));
 }
@@ -292,8 +298,106 @@ static void takes_are_numbered_and_never_overwritten(void **state)
     timbre_take_free(take);
     assert_int_equal(save_to(engine, "nowhere/x.wav", 0, NULL, &take, &err), TIMBRE_NOT_FOUND);
     assert_non_null(strstr(err.fix, "mkdir"));
+    assert_int_equal(save_to(engine, "{{b}-{n}.wav", 0, NULL, &take, &err), TIMBRE_OK);
+    assert_string_equal(strrchr(timbre_take_path(take), '/') + 1, "{b}-4.wav");
+    timbre_take_free(take);
     assert_int_equal(save_to(engine, "x-{what}.wav", 0, NULL, &take, &err), TIMBRE_BAD_INPUT);
     assert_non_null(strstr(err.message, "{what}"));
+    timbre_engine_free(engine);
+}
+
+static void a_sidecar_is_never_lost_or_left_wrong(void **state)
+{
+    (void)state;
+    timbre_engine *engine = new_engine(0);
+    timbre_request *r = base_request();
+    timbre_generate_options options = {
+        .struct_size = sizeof options,
+        .output = {.struct_size = sizeof(timbre_output), .path = "side.wav", .sidecar = 1}};
+    timbre_take *take;
+    timbre_error err = {0};
+    assert_int_equal(mkdir("side.wav.json", 0777), 0);
+    options.output.replace = 1;
+    assert_int_equal(timbre_generate(engine, r, &options, &take, &err), TIMBRE_BAD_INPUT);
+    assert_non_null(strstr(err.message, "side.wav.json"));
+    assert_false(exists("side.wav"));
+    assert_int_equal(rmdir("side.wav.json"), 0);
+    FILE *f = fopen("side.wav.json", "w");
+    assert_non_null(f);
+    fputs("{\"mine\":1}", f);
+    fclose(f);
+    options.output.replace = 0;
+    assert_int_equal(timbre_generate(engine, r, &options, &take, &err), TIMBRE_EXISTS);
+    assert_non_null(strstr(err.message, "side.wav.json"));
+    options.output.replace = 1;
+    options.output.sidecar = 0; /* a stranger's file stays, ... */
+    assert_int_equal(timbre_generate(engine, r, &options, &take, &err), TIMBRE_OK);
+    timbre_take_free(take);
+    assert_true(exists("side.wav.json"));
+    options.output.sidecar = 1;
+    assert_int_equal(timbre_generate(engine, r, &options, &take, &err), TIMBRE_OK);
+    timbre_take_free(take);
+    options.output.sidecar = 0; /* ... the sidecar of the take that is replaced goes */
+    assert_int_equal(timbre_generate(engine, r, &options, &take, &err), TIMBRE_OK);
+    timbre_take_free(take);
+    assert_false(exists("side.wav.json"));
+    timbre_request_free(r);
+    timbre_engine_free(engine);
+}
+
+static void remove_folder(const timbre_progress *p, void *user)
+{
+    (void)user;
+    if (strcmp(p->stage, "render") == 0)
+        (void)rmdir("gone");
+}
+
+static void a_folder_that_vanishes_is_named_with_a_fix(void **state)
+{
+    (void)state;
+    timbre_engine *engine = new_engine(0);
+    timbre_request *r = base_request();
+    timbre_generate_options options = {
+        .struct_size = sizeof options,
+        .output = {.struct_size = sizeof(timbre_output), .path = "gone/x.wav", .sidecar = 1},
+        .progress = remove_folder};
+    timbre_take *take;
+    timbre_error err = {0};
+    assert_int_equal(mkdir("gone", 0777), 0);
+    assert_int_equal(timbre_generate(engine, r, &options, &take, &err), TIMBRE_NOT_FOUND);
+    assert_non_null(strstr(err.message, "gone/x.wav"));
+    assert_true(err.fix[0] != '\0');
+    timbre_request_free(r);
+    timbre_engine_free(engine);
+}
+
+typedef struct {
+    int n_lines, n_stages;
+} heard;
+
+static void on_log(timbre_log_level level, const char *message, void *user)
+{
+    heard *h = user;
+    h->n_lines++;
+    h->n_stages += level == TIMBRE_LOG_INFO && strstr(message, " took ") != NULL;
+    assert_null(strchr(message, '\n'));
+}
+
+static void the_log_tells_what_took_how_long(void **state)
+{
+    (void)state;
+    heard h = {0};
+    timbre_engine_options options = {.struct_size = sizeof options,
+                                     .log = on_log,
+                                     .log_user = &h,
+                                     .log_level = TIMBRE_LOG_DEBUG};
+    timbre_engine *engine;
+    assert_int_equal(timbre_engine_new(&options, &engine, NULL), TIMBRE_OK);
+    timbre_request *r = base_request();
+    timbre_take_free(make_in_memory(engine, r));
+    assert_int_equal(h.n_stages, 5);
+    assert_true(h.n_lines > h.n_stages);
+    timbre_request_free(r);
     timbre_engine_free(engine);
 }
 
@@ -379,6 +483,9 @@ int main(void)
         cmocka_unit_test(the_recipe_names_its_ingredients_and_nothing_private),
         cmocka_unit_test(recipes_that_differ_say_where),
         cmocka_unit_test(takes_are_numbered_and_never_overwritten),
+        cmocka_unit_test(a_sidecar_is_never_lost_or_left_wrong),
+        cmocka_unit_test(a_folder_that_vanishes_is_named_with_a_fix),
+        cmocka_unit_test(the_log_tells_what_took_how_long),
         cmocka_unit_test(progress_runs_through_all_stages),
         cmocka_unit_test(cancelling_at_any_stage_leaves_nothing),
         cmocka_unit_test(a_missing_soundfont_is_told_with_its_fix),

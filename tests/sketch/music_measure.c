@@ -160,18 +160,6 @@ int measure_key(const float *pcm, int64_t n_frames, int mode)
     return best_key;
 }
 
-double measure_in_scale(const float *pcm, int64_t n_frames, int root, unsigned scale_mask)
-{
-    double chroma[12], inside = 0, all = 0;
-    chroma_of(pcm, n_frames, chroma);
-    for (int i = 0; i < 12; i++) {
-        all += chroma[(root + i) % 12];
-        if (scale_mask >> i & 1)
-            inside += chroma[(root + i) % 12];
-    }
-    return inside / all;
-}
-
 double measure_longest_silence_s(const float *pcm, int64_t n_frames, double threshold_db)
 {
     enum { WINDOW = RATE_HZ / 100 };
