@@ -45,6 +45,9 @@ typedef struct tb_backend {
     void (*close)(void *state);
     /* Is it ready? OK, or why not and what to do. Adds facts to `facts` (an object). */
     tb_status (*check)(void *state, json_t *facts, tb_error *err);
+    /* What the request would become: fills n_frames and extras of *result, no sound. */
+    tb_status (*preview)(void *state, const timbre_request *request, tb_result *result,
+                         tb_error *err);
     /* Runs all stages but the last. */
     tb_status (*run)(void *state, const tb_job *job, tb_result *result, tb_error *err);
 } tb_backend;

@@ -110,9 +110,8 @@ static void log_score(const tb_score *score, const tb_job *job)
                     score->n_bars, score->n_parts, score->n_events, (long long)score->n_frames);
 }
 
-static tb_status arrange(sketch *s, const tb_job *job, work *w, tb_error *err)
+static tb_status arrange(const sketch *s, const timbre_request *r, work *w, tb_error *err)
 {
-    const timbre_request *r = job->request;
     tb_status st = tb_prompt_read(s->lexicon, timbre_request_text(r, "prompt"),
                                   timbre_request_text(r, "negative_prompt"), &w->brief, err);
     tb_arrange_options options = {.seed = (uint64_t)timbre_request_integer(r, "seed"),
@@ -235,7 +234,7 @@ static json_t *level(double db)
     return json_real((double)(int64_t)(db * 100 + (db < 0 ? -0.5 : 0.5)) / 100);
 }
 
-static json_t *describe(const work *w, const tb_job *job)
+static json_t *describe(const work *w, const timbre_request *request)
 {
     const tb_score *s = &w->score;
     char key[24], metre[12];
@@ -244,14 +243,12 @@ static json_t *describe(const work *w, const tb_job *job)
              tb_mode_name(s->mode));
     snprintf(metre, sizeof metre, "%d/%d", s->beats_per_bar, s->beat_unit);
     double bpm = (double)(int64_t)(60e8 / s->usec_per_quarter + 0.5) / 100;
-    return json_pack("{s:s, s:s, s:s, s:f, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-                     "backend", tb_backend_sketch.name, "label", tb_backend_sketch.label, "style",
+    return json_pack("{s:s, s:s, s:s, s:f, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o}", "backend",
+                     tb_backend_sketch.name, "label", tb_backend_sketch.label, "style",
                      tb_style_name(s->style), "tempo_bpm", bpm, "key", key, "metre", metre, "bars",
                      s->n_bars, "parts", parts_array(s), "textures", textures_array(&w->brief),
                      "understood", understood_array(&w->brief), "unknown", unknown_array(&w->brief),
-                     "unused", tb_request_unused(job->request, TIMBRE_BACKEND_SKETCH),
-                     "loudness_lufs", level(w->levels.output_lufs), "true_peak_dbtp",
-                     level(w->levels.output_dbtp));
+                     "unused", tb_request_unused(request, TIMBRE_BACKEND_SKETCH));
 }
 
 static json_t *list_ingredients(const sketch *s, const work *w)
@@ -269,7 +266,11 @@ static tb_status report_result(const sketch *s, const tb_job *job, work *w, tb_r
                                tb_error *err)
 {
     result->ingredients = list_ingredients(s, w);
-    result->extras = describe(w, job);
+    result->extras = describe(w, job->request);
+    if (result->extras != NULL) {
+        (void)json_object_set_new(result->extras, "loudness_lufs", level(w->levels.output_lufs));
+        (void)json_object_set_new(result->extras, "true_peak_dbtp", level(w->levels.output_dbtp));
+    }
     if (result->ingredients == NULL || result->extras == NULL)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the take's metadata");
     return tb_midi_format(&w->score, &result->midi, &result->midi_len_bytes, err);
@@ -287,7 +288,7 @@ static tb_status sketch_run(void *state, const tb_job *job, tb_result *result, t
     if (st == TIMBRE_OK) {
         log_load(s, job);
         tb_stages_next(job->stages);
-        st = arrange(s, job, w, err);
+        st = arrange(s, job->request, w, err);
     }
     if (st == TIMBRE_OK) {
         log_score(&w->score, job);
@@ -306,6 +307,22 @@ static tb_status sketch_run(void *state, const tb_job *job, tb_result *result, t
     return st;
 }
 
+static tb_status sketch_preview(void *state, const timbre_request *request, tb_result *result,
+                                tb_error *err)
+{
+    work *w = calloc(1, sizeof *w);
+    if (w == NULL)
+        return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the sketch backend");
+    tb_arena_init(&w->arena, 0);
+    tb_status st = arrange(state, request, w, err);
+    if (st == TIMBRE_OK && (result->extras = describe(w, request)) == NULL)
+        st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a preview");
+    result->n_frames = w->score.n_frames;
+    tb_arena_deinit(&w->arena);
+    free(w);
+    return st;
+}
+
 const tb_backend tb_backend_sketch = {
     .name = "sketch",
     .label = "a sketch: composed by rules and played from a SoundFont, not by the AI model",
@@ -315,5 +332,6 @@ const tb_backend tb_backend_sketch = {
     .open = sketch_open,
     .close = sketch_close,
     .check = sketch_check,
+    .preview = sketch_preview,
     .run = sketch_run,
 };

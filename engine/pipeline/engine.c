@@ -74,6 +74,25 @@ static char *format_metadata(const timbre_request *request, const tb_result *res
     return text;
 }
 
+tb_status timbre_preview(timbre_engine *engine, const timbre_request *request, char **metadata,
+                         tb_error *err)
+{
+    *metadata = NULL;
+    timbre_request *resolved;
+    tb_status st = timbre_request_copy(request, &resolved, err);
+    if (st != TIMBRE_OK)
+        return st;
+    tb_result result = {0};
+    st = timbre_request_resolve(resolved, err);
+    if (st == TIMBRE_OK)
+        st = tb_backend_sketch.preview(engine->sketch, resolved, &result, err);
+    if (st == TIMBRE_OK && (*metadata = format_metadata(resolved, &result)) == NULL)
+        st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the metadata");
+    tb_result_deinit(&result);
+    timbre_request_free(resolved);
+    return st;
+}
+
 /* Everything about the take but its file. */
 static tb_status make_take(const tb_backend *backend, const tb_job *job, tb_result *result,
                            timbre_take **out, tb_error *err)

@@ -7,6 +7,7 @@
 
 #include "engine/base/str.h"
 #include "engine/base/utf8.h"
+#include "timbre/engine.h"
 
 static bool is_plain(char c)
 {
@@ -98,6 +99,13 @@ static bool append_named(tb_str *out, const char *name, size_t len, const tb_tak
             return true;
         }
     return false;
+}
+
+timbre_status timbre_expand_name(const char *pattern, const timbre_request *request, int index,
+                                 char **name, timbre_error *err)
+{
+    tb_take_facts facts = {.request = request, .now = time(NULL), .index = index};
+    return tb_take_name_expand(pattern, &facts, name, err);
 }
 
 tb_status tb_take_name_expand(const char *pattern, const tb_take_facts *facts, char **out,

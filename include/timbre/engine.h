@@ -76,6 +76,20 @@ TIMBRE_MUST_USE timbre_status timbre_generate(timbre_engine *engine, const timbr
                                               const timbre_generate_options *options,
                                               timbre_take **out, timbre_error *err);
 
+/*
+ * What `request` would become, without making sound: the metadata of the take (JSON, as
+ * timbre_take_metadata, without what is measured on the sound). Owned (free), in *metadata.
+ */
+TIMBRE_MUST_USE timbre_status timbre_preview(timbre_engine *engine, const timbre_request *request,
+                                             char **metadata, timbre_error *err);
+
+/*
+ * A file name from a pattern with {date} {time} {slug} {seed} {n} {model} ("{{" is one brace) for a
+ * resolved request; `index` is {n}. BAD_INPUT names what is not known. Owned (free), in *name.
+ */
+TIMBRE_MUST_USE timbre_status timbre_expand_name(const char *pattern, const timbre_request *request,
+                                                 int index, char **name, timbre_error *err);
+
 void timbre_take_free(timbre_take *take);
 /* All texts below are valid until timbre_take_free. */
 const char *timbre_take_id(const timbre_take *take);       /* UUID */

@@ -371,6 +371,32 @@ static void a_folder_that_vanishes_is_named_with_a_fix(void **state)
     timbre_engine_free(engine);
 }
 
+/* A preview says of the music what the take will say. */
+static void a_preview_tells_what_the_take_becomes(void **state)
+{
+    (void)state;
+    static const char *const same[] = {"style", "tempo_bpm", "key",        "metre",
+                                       "bars",  "parts",     "understood", "unknown"};
+    timbre_engine *engine = new_engine(0);
+    timbre_request *r = base_request();
+    char *metadata;
+    assert_int_equal(timbre_preview(engine, r, &metadata, NULL), TIMBRE_OK);
+    timbre_take *take = make_in_memory(engine, r);
+    json_t *before = json_loads(metadata, 0, NULL);
+    json_t *after = json_loads(timbre_take_metadata(take), 0, NULL);
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        assert_true(json_equal(json_object_get(json_object_get(before, "extras"), same[i]),
+                               json_object_get(json_object_get(after, "extras"), same[i])));
+    assert_true(json_equal(json_object_get(before, "duration_seconds"),
+                           json_object_get(after, "duration_seconds")));
+    json_decref(before);
+    json_decref(after);
+    free(metadata);
+    timbre_take_free(take);
+    timbre_request_free(r);
+    timbre_engine_free(engine);
+}
+
 typedef struct {
     int n_lines, n_stages;
 } heard;
@@ -485,6 +511,7 @@ int main(void)
         cmocka_unit_test(takes_are_numbered_and_never_overwritten),
         cmocka_unit_test(a_sidecar_is_never_lost_or_left_wrong),
         cmocka_unit_test(a_folder_that_vanishes_is_named_with_a_fix),
+        cmocka_unit_test(a_preview_tells_what_the_take_becomes),
         cmocka_unit_test(the_log_tells_what_took_how_long),
         cmocka_unit_test(progress_runs_through_all_stages),
         cmocka_unit_test(cancelling_at_any_stage_leaves_nothing),
