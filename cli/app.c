@@ -7,32 +7,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/text.h"
 #include "engine/base/clock.h"
 #include "engine/base/str.h"
-#include "engine/base/utf8.h"
 
 const char *tb_app_style(const tb_app *app, int fd, tb_style style)
 {
     static const char *const codes[] = {"\033[0m", "\033[1m", "\033[32m", "\033[33m", "\033[31m"};
     return app->has_color[fd] ? codes[style] : "";
-}
-
-void tb_print_clean(FILE *out, const char *text)
-{
-    size_t left = strlen(text);
-    while (left > 0) {
-        size_t good = tb_utf8_check(text, left);
-        for (size_t i = 0; i < good; i++) {
-            unsigned char c = (unsigned char)text[i];
-            fputc((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ? '?' : c, out);
-        }
-        if (good < left) {
-            fputc('?', out);
-            good++;
-        }
-        text += good;
-        left -= good;
-    }
 }
 
 static void log_line(tb_app *app, const char *level, const char *text)
@@ -41,21 +23,25 @@ static void log_line(tb_app *app, const char *level, const char *text)
         return;
     char now[21];
     tb_clock_format_utc(time(NULL), now);
+    flockfile(app->log); /* lines of several threads stay whole */
     fprintf(app->log, "%s %s ", now, level);
     tb_print_clean(app->log, text);
     fputc('\n', app->log);
     (void)fflush(app->log);
+    funlockfile(app->log);
 }
 
 /* "timbre: " and the text; a label, where there is one, in its style. */
 static void say(tb_app *app, const char *label, tb_style style, const char *text)
 {
+    flockfile(stderr);
     fputs("timbre: ", stderr);
     if (label[0] != '\0')
         fprintf(stderr, "%s%s%s", tb_app_style(app, 2, style), label,
                 tb_app_style(app, 2, TB_STYLE_PLAIN));
     tb_print_clean(stderr, text);
     fputc('\n', stderr);
+    funlockfile(stderr);
 }
 
 static char *format(const char *fmt, va_list args)
@@ -110,7 +96,7 @@ void tb_app_engine_log(timbre_log_level level, const char *message, void *user)
     log_line(app, names[level], message);
     if (level >= TIMBRE_LOG_WARNING && !app->is_quiet)
         say(app, level == TIMBRE_LOG_WARNING ? "warning: " : "", TB_STYLE_WARN, message);
-    else if (app->is_verbose)
+    else if (level == TIMBRE_LOG_INFO && app->is_verbose)
         say(app, "", TB_STYLE_PLAIN, message);
 }
 
@@ -129,12 +115,9 @@ int tb_app_report(tb_app *app, const tb_error *err)
 
 json_t *tb_error_to_json(const tb_error *err)
 {
-    /* outside bytes in a message may be no UTF-8, which JSON cannot hold: then NULL */
-    json_t *message = json_string(err->message), *fix = json_string(err->fix);
     return json_pack("{s:s, s:i, s:o, s:o}", "code", timbre_status_name(err->code), "exit_code",
-                     timbre_status_exit_code(err->code), "message",
-                     message != NULL ? message : json_string(timbre_status_text(err->code)), "fix",
-                     fix != NULL ? fix : json_string(""));
+                     timbre_status_exit_code(err->code), "message", tb_text_to_json(err->message),
+                     "fix", tb_text_to_json(err->fix));
 }
 
 tb_status tb_json_print(json_t *value, tb_error *err)

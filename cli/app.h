@@ -42,14 +42,12 @@ void tb_app_note(tb_app *app, const char *fmt, ...) TB_PRINTF(2, 3);
 void tb_app_warn(tb_app *app, const char *fmt, ...) TB_PRINTF(2, 3);
 /* Only with --verbose. */
 void tb_app_detail(tb_app *app, const char *fmt, ...) TB_PRINTF(2, 3);
-/* For timbre_engine_options.log; user is the tb_app. May be called from any thread. */
+/* For timbre_engine_options.log; user is the tb_app. May be called from any thread. Warnings are
+ * shown, what is for information only with --verbose, the rest stands only in the log file. */
 void tb_app_engine_log(timbre_log_level level, const char *message, void *user);
 
 /* Escape sequence that begins a style on descriptor fd (1 or 2); "" without colour. */
 const char *tb_app_style(const tb_app *app, int fd, tb_style style);
-
-/* Write outside text to a stream: control characters and broken UTF-8 become '?'. */
-void tb_print_clean(FILE *out, const char *text);
 
 /* Flush standard output and report what failed; the exit code. */
 int tb_app_finish(tb_app *app, int exit_code);

@@ -9,6 +9,7 @@
 #include "cli/app.h"
 #include "cli/commands.h"
 #include "cli/settings_file.h"
+#include "cli/text.h"
 #include "engine/base/file.h"
 #include "engine/base/limits.h"
 
@@ -35,10 +36,11 @@ static int list_json(tb_app *app)
     for (size_t i = 0; i < n; i++) {
         char key[64];
         (void)snprintf(key, sizeof key, "%s.%s", table[i].section, table[i].name);
-        (void)json_object_set_new(
-            values, key,
-            json_pack("{s:s, s:s, s:s}", "value", tb_settings_text(&app->settings, key), "origin",
-                      origin_names[app->settings.origin[i]], "where", where_of(&app->settings, i)));
+        (void)json_object_set_new(values, key,
+                                  json_pack("{s:o, s:s, s:o}", "value",
+                                            tb_text_to_json(tb_settings_text(&app->settings, key)),
+                                            "origin", origin_names[app->settings.origin[i]],
+                                            "where", tb_text_to_json(where_of(&app->settings, i))));
     }
     tb_error err = {0};
     tb_status st = tb_json_print(json_pack("{s:i, s:o}", "schema", 1, "settings", values), &err);
@@ -110,25 +112,6 @@ static tb_status read_user_file(tb_app *app, char **text, tb_error *err)
     return *text != NULL ? TIMBRE_OK : tb_fail(err, TIMBRE_NO_MEMORY, "no memory");
 }
 
-/* A link is kept: the file it names is written. */
-static tb_status write_user_file(tb_app *app, const char *text, tb_error *err)
-{
-    char *real = realpath(app->settings.user_path, NULL);
-    const char *path = real != NULL ? real : app->settings.user_path;
-    const char *slash = strrchr(path, '/');
-    tb_status st = TIMBRE_OK;
-    if (slash != NULL && slash != path) {
-        char *folder = tb_strf("%.*s", (int)(slash - path), path);
-        st = folder == NULL ? tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path")
-                            : tb_dir_make(folder, err);
-        free(folder);
-    }
-    if (st == TIMBRE_OK)
-        st = tb_file_write(path, text, strlen(text), true, err);
-    free(real);
-    return st;
-}
-
 /* Set, or with value NULL unset. */
 static int change(tb_app *app, const char *key, const char *value)
 {
@@ -149,8 +132,9 @@ static int change(tb_app *app, const char *key, const char *value)
     if (st == TIMBRE_OK) {
         edited = tb_settings_text_edit(text, setting->section, setting->name, value);
         st = edited == NULL ? tb_fail(&err, TIMBRE_NO_MEMORY, "no memory for the settings")
-             : strcmp(edited, text) == 0 ? TIMBRE_OK
-                                         : write_user_file(app, edited, &err);
+             : strcmp(edited, text) == 0
+                 ? TIMBRE_OK
+                 : tb_settings_file_write(app->settings.user_path, edited, &err);
     }
     free(text);
     free(edited);
@@ -192,7 +176,8 @@ static int run_edit(tb_app *app)
     editor = editor != NULL && editor[0] != '\0' ? editor : "vi";
     tb_status st = read_user_file(app, &text, &err);
     if (st == TIMBRE_OK && text[0] == '\0')
-        st = write_user_file(app, "# Settings of timbre; the keys: timbre help settings\n", &err);
+        st = tb_settings_file_write(app->settings.user_path,
+                                    "# Settings of timbre; the keys: timbre help settings\n", &err);
     free(text);
     if (st != TIMBRE_OK)
         return tb_app_fail(app, &err);

@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/paths.h"
 #include "cli/player.h"
+#include "cli/text.h"
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
 #include "timbre/engine.h"
@@ -199,8 +200,10 @@ static void check_sound(examination *e)
     int log_fd = e->app->log != NULL ? fileno(e->app->log) : -1;
     if (tb_player_open(44100, 2, log_fd, &player, &err) == TIMBRE_OK)
         say(e, OK, "opens");
-    else
+    else {
         say_error(e, WARN, &err);
+        (void)snprintf(e->fix, sizeof e->fix, "%.500s; takes can be made without it", err.fix);
+    }
     tb_player_close(player);
 }
 
@@ -280,11 +283,10 @@ int tb_cmd_doctor(tb_app *app)
         e.fix[0] = '\0';
         checks[i].run(&e);
         worst = e.result > worst ? e.result : worst;
-        json_t *text = json_string(e.text);
         (void)json_array_append_new(
-            results, json_pack("{s:s, s:s, s:o, s:s?}", "check", checks[i].name, "result",
-                               verdict_names[e.result], "text", text != NULL ? text : json_null(),
-                               "fix", e.fix[0] != '\0' ? e.fix : NULL));
+            results, json_pack("{s:s, s:s, s:o, s:o}", "check", checks[i].name, "result",
+                               verdict_names[e.result], "text", tb_text_to_json(e.text), "fix",
+                               e.fix[0] != '\0' ? tb_text_to_json(e.fix) : json_null()));
         if (!app->wants_json)
             print_check(&e, checks[i].name);
     }

@@ -2,11 +2,9 @@
  * timbre generate: a prompt becomes a file. Standard output carries the path of each take and
  * nothing else, or the sound (-o -), or JSON.
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/app.h"
 #include "cli/commands.h"
@@ -15,111 +13,34 @@
 #include "cli/paths.h"
 #include "cli/play_file.h"
 #include "cli/signals.h"
+#include "cli/take_output.h"
 #include "cli/take_report.h"
 #include "cli/take_request.h"
+#include "cli/text.h"
 #include "engine/base/clock.h"
-#include "engine/base/file.h"
+#include "engine/base/str.h"
 
 typedef struct {
     tb_app *app;
     tb_take_request take;
     timbre_engine *engine;
-    timbre_output output;
-    char *folder;    /* owned: output folder */
+    tb_take_output place;
     char *soundfont; /* owned */
     char *data_dir;  /* owned; NULL: none, and said so */
     tb_meter meter, events;
     json_t *takes; /* for --json; else NULL */
     int count;
-    bool wants_events, to_stdout;
+    bool wants_events;
 } generation;
 
 static void deinit(generation *g)
 {
     timbre_engine_free(g->engine);
     tb_take_request_deinit(&g->take);
+    tb_take_output_deinit(&g->place);
     json_decref(g->takes);
-    free(g->folder);
     free(g->soundfont);
     free(g->data_dir);
-}
-
-static tb_status check_stdout(const generation *g, tb_error *err)
-{
-    const tb_args *args = &g->app->args;
-    tb_status st = TIMBRE_OK;
-    if (g->app->wants_json || g->wants_events)
-        st = tb_fail(err, TIMBRE_BAD_INPUT, "-o - and %s both want standard output",
-                     g->wants_events ? "--events" : "--json");
-    else if (g->count > 1)
-        st = tb_fail(err, TIMBRE_BAD_INPUT, "-o - carries one take, and --count is %d", g->count);
-    else if (isatty(STDOUT_FILENO) && !tb_args_has(args, "force")) {
-        st = tb_fail(err, TIMBRE_BAD_INPUT, "standard output is a terminal; it cannot show sound");
-        tb_fix(err, "pipe it into a program, or name a file with -o FILE");
-    }
-    return st;
-}
-
-/* Options that contradict each other, before anything is made. */
-static tb_status check_options(const generation *g, tb_error *err)
-{
-    const tb_args *args = &g->app->args;
-    const char *path = g->output.path;
-    const char *midi = tb_args_value(args, "midi");
-    if (g->app->wants_json && g->wants_events)
-        return tb_fail(err, TIMBRE_BAD_INPUT, "--json and --events both want standard output");
-    if (g->to_stdout)
-        return check_stdout(g, err);
-    if (midi != NULL && g->count > 1)
-        return tb_fail(err, TIMBRE_BAD_INPUT, "--midi names one file, and --count is %d", g->count);
-    if (path != NULL && g->count > 1 && strstr(path, "{seed}") == NULL &&
-        strstr(path, "{n}") == NULL) {
-        tb_status st = tb_fail(err, TIMBRE_BAD_INPUT, "'%s' names one file, and --count is %d",
-                               path, g->count);
-        tb_fix(err, "put {n} or {seed} into the name, such as take-{n}.wav");
-        return st;
-    }
-    return TIMBRE_OK;
-}
-
-static tb_status check_midi(const generation *g, tb_error *err)
-{
-    const char *midi = tb_args_value(&g->app->args, "midi");
-    if (midi == NULL || tb_args_has(&g->app->args, "force") || access(midi, F_OK) != 0)
-        return TIMBRE_OK;
-    tb_status st = tb_fail(err, TIMBRE_EXISTS, "'%s' exists already", midi);
-    tb_fix(err, "choose another name, or overwrite it with --force");
-    return st;
-}
-
-/* Where the take goes: stdout, a file, a folder given with -o, or the folder of the settings. */
-static tb_status choose_output(generation *g, tb_error *err)
-{
-    const tb_args *args = &g->app->args;
-    const char *path = tb_args_value(args, "output");
-    g->output = (timbre_output){
-        .struct_size = sizeof g->output,
-        .pattern = tb_settings_text(&g->app->settings, "output.name"),
-        .replace = tb_args_has(args, "force"),
-        .sidecar = !tb_args_has(args, "no-sidecar"),
-    };
-    if (path != NULL && path[0] == '\0')
-        return tb_fail(err, TIMBRE_BAD_INPUT, "--output is empty");
-    if (path != NULL && strcmp(path, "-") == 0) {
-        g->to_stdout = true;
-        g->output.in_memory = 1;
-        return TIMBRE_OK;
-    }
-    if (path != NULL && path[strlen(path) - 1] != '/' && !tb_path_is_folder(path)) {
-        g->output.path = path;
-        return TIMBRE_OK;
-    }
-    const char *folder = path != NULL ? path : tb_settings_text(&g->app->settings, "output.dir");
-    tb_status st = tb_path_expand("output folder", folder, &g->folder, err);
-    if (st == TIMBRE_BAD_INPUT)
-        tb_fix(err, "set HOME, or name a place with -o or TIMBRE_OUTPUT_DIR");
-    g->output.dir = g->folder;
-    return st;
 }
 
 static tb_status prepare(generation *g, tb_error *err)
@@ -127,11 +48,7 @@ static tb_status prepare(generation *g, tb_error *err)
     const tb_args *args = &g->app->args;
     g->count = (int)tb_args_number(args, "count", 1);
     g->wants_events = tb_args_has(args, "events");
-    tb_status st = choose_output(g, err);
-    if (st == TIMBRE_OK)
-        st = check_options(g, err);
-    if (st == TIMBRE_OK)
-        st = check_midi(g, err);
+    tb_status st = tb_take_output_init(&g->place, g->app, g->count, err);
     if (st == TIMBRE_OK)
         st = tb_path_expand("SoundFont", tb_settings_text(&g->app->settings, "engine.soundfont"),
                             &g->soundfont, err);
@@ -164,33 +81,13 @@ static tb_status check_last_seed(const generation *g, tb_error *err)
     return st;
 }
 
+/* Files are written in the last stage: a second signal waits for them. */
 static void on_progress(const timbre_progress *progress, void *user)
 {
     generation *g = user;
+    tb_signals_hold(!g->place.to_stdout && progress->i_stage == progress->n_stages - 1);
     tb_meter_update(&g->meter, progress);
     tb_meter_update(&g->events, progress);
-}
-
-static tb_status write_sound(const timbre_take *take, tb_error *err)
-{
-    size_t len_bytes;
-    const unsigned char *bytes = timbre_take_bytes(take, &len_bytes);
-    errno = 0;
-    if (fwrite(bytes, 1, len_bytes, stdout) == len_bytes && fflush(stdout) == 0)
-        return TIMBRE_OK;
-    return tb_fail_errno(err, errno, "cannot write the sound to standard output");
-}
-
-static tb_status write_midi(const generation *g, const timbre_take *take, tb_error *err)
-{
-    const char *path = tb_args_value(&g->app->args, "midi");
-    if (path == NULL)
-        return TIMBRE_OK;
-    size_t len_bytes;
-    const unsigned char *midi = timbre_take_midi(take, &len_bytes);
-    if (midi == NULL)
-        return tb_fail(err, TIMBRE_UNSUPPORTED, "this model makes no MIDI file");
-    return tb_file_write(path, midi, len_bytes, g->output.replace, err);
 }
 
 static void write_inbox(const generation *g, const timbre_take *take)
@@ -198,7 +95,10 @@ static void write_inbox(const generation *g, const timbre_take *take)
     tb_error err = {0};
     if (g->data_dir == NULL || timbre_take_path(take) == NULL)
         return;
-    if (tb_inbox_write(g->data_dir, take, &err) != TIMBRE_OK)
+    tb_signals_hold(true);
+    tb_status st = tb_inbox_write(g->data_dir, take, &err);
+    tb_signals_hold(false);
+    if (st != TIMBRE_OK)
         tb_app_warn(g->app, "the take is not noted for the history: %s", err.message);
 }
 
@@ -218,12 +118,13 @@ static tb_status print_event(const char *event, const char *name, json_t *value,
 
 static tb_status print_result(generation *g, const timbre_take *take, tb_error *err)
 {
-    if (g->to_stdout)
-        return write_sound(take, err);
+    if (g->place.to_stdout)
+        return TIMBRE_OK; /* the sound was the result */
+    bool has_sidecar = g->place.output.sidecar != 0;
     if (g->wants_events)
-        return print_event("done", "take", tb_take_to_json(take, g->output.sidecar != 0), err);
+        return print_event("done", "take", tb_take_to_json(take, has_sidecar), err);
     if (g->app->wants_json)
-        return json_array_append_new(g->takes, tb_take_to_json(take, g->output.sidecar != 0)) == 0
+        return json_array_append_new(g->takes, tb_take_to_json(take, has_sidecar)) == 0
                    ? TIMBRE_OK
                    : tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the JSON answer");
     printf("%s\n", timbre_take_path(take));
@@ -231,17 +132,28 @@ static tb_status print_result(generation *g, const timbre_take *take, tb_error *
     return TIMBRE_OK;
 }
 
+/* The time limit is for making the take, and for handing it to a slow reader. */
+static tb_status deliver_take(generation *g, const timbre_take *take, tb_error *err)
+{
+    tb_meter_clear(&g->meter);
+    tb_status st = TIMBRE_OK;
+    if (g->place.to_stdout)
+        st = tb_take_output_write_sound(take, err);
+    if (st == TIMBRE_OK)
+        tb_signals_pause_deadline();
+    return st;
+}
+
 static tb_status report_take(generation *g, const timbre_take *take, double elapsed_s, int i,
                              tb_error *err)
 {
-    tb_meter_clear(&g->meter);
     write_inbox(g, take);
     tb_take_note(g->app, take, elapsed_s, i == 0);
     tb_status st = print_result(g, take, err);
     if (st == TIMBRE_OK)
-        st = write_midi(g, take, err);
-    if (st == TIMBRE_OK && g->take.is_repeat && i == 0)
-        st = tb_take_compare(g->app, g->take.from_recipe, take, err);
+        st = tb_take_output_write_midi(&g->place, take, err);
+    if (st == TIMBRE_OK && g->take.from_recipe != NULL && i == 0)
+        st = tb_take_compare(g->app, &g->take, take, err);
     if (st == TIMBRE_OK && tb_args_has(&g->app->args, "play") && timbre_take_path(take) != NULL)
         st = tb_play_file(g->app, timbre_take_path(take), &(tb_play_options){0}, err);
     return st;
@@ -253,20 +165,26 @@ static tb_status make_take(generation *g, int i, tb_error *err)
     timbre_take *take = NULL;
     timbre_generate_options options = {
         .struct_size = sizeof options,
-        .output = g->output,
+        .output = g->place.output,
         .progress = on_progress,
         .progress_user = g,
         .cancel = tb_signals_cancel(),
     };
     options.output.index = i + 1;
+    if (i > 0)
+        tb_signals_resume_deadline(); /* paused behind the take before */
     double started_s = tb_clock_seconds();
     tb_status st = timbre_request_copy(g->take.request, &request, err);
     if (st == TIMBRE_OK && i > 0)
         st = set_seed(g, request, i, err);
     if (st == TIMBRE_OK)
         st = timbre_generate(g->engine, request, &options, &take, err);
+    tb_signals_hold(false);
+    double elapsed_s = tb_clock_seconds() - started_s;
     if (st == TIMBRE_OK)
-        st = report_take(g, take, tb_clock_seconds() - started_s, i, err);
+        st = deliver_take(g, take, err);
+    if (st == TIMBRE_OK)
+        st = report_take(g, take, elapsed_s, i, err);
     tb_meter_clear(&g->meter);
     tb_meter_clear(&g->events);
     timbre_take_free(take);
@@ -283,12 +201,9 @@ static tb_status make_all(generation *g, tb_error *err)
         .data_dir = g->data_dir,
         .log = tb_app_engine_log,
         .log_user = g->app,
-        .log_level = TIMBRE_LOG_INFO,
+        .log_level = g->app->log != NULL ? TIMBRE_LOG_DEBUG : TIMBRE_LOG_INFO,
     };
     tb_signals_catch(); /* before this there is nothing to undo: signals end the process */
-    double limit_s = tb_args_number(&g->app->args, "timeout", 0);
-    if (limit_s > 0)
-        tb_signals_set_deadline(limit_s);
     tb_meter_init(&g->meter, g->app);
     if (g->wants_events)
         tb_meter_init_json(&g->events, stdout);
@@ -303,11 +218,11 @@ static tb_status make_all(generation *g, tb_error *err)
 /* Where the takes would go; names are still patterns, because they hold the time. Owned. */
 static char *describe_output(const generation *g)
 {
-    if (g->to_stdout)
+    if (g->place.to_stdout)
         return tb_strdup("standard output");
-    if (g->output.path != NULL)
-        return tb_strdup(g->output.path);
-    return tb_strf("%s/%s.%s", g->output.dir, g->output.pattern,
+    if (g->place.output.path != NULL)
+        return tb_strdup(g->place.output.path);
+    return tb_strf("%s/%s.%s", g->place.output.dir, g->place.output.pattern,
                    timbre_request_text(g->take.request, "output_format"));
 }
 
@@ -318,7 +233,9 @@ static void print_fields(const json_t *request)
     json_object_foreach((json_t *)request, name, value)
     {
         char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-        printf("%-17s %s\n", name, text == NULL ? "" : text);
+        printf("%-17s ", name);
+        tb_print_clean(stdout, text == NULL ? "" : text);
+        printf("\n");
         free(text);
     }
 }
@@ -333,12 +250,15 @@ static int dry_run(const generation *g)
     if (request == NULL || output == NULL) {
         st = tb_fail(&err, TIMBRE_NO_MEMORY, "no memory to describe the request");
     } else if (g->app->wants_json) {
-        st = tb_json_print(json_pack("{s:i, s:b, s:O, s:s, s:i}", "schema", 1, "dry_run", 1,
-                                     "request", request, "output", output, "count", g->count),
+        st = tb_json_print(json_pack("{s:i, s:b, s:O, s:o, s:i}", "schema", 1, "dry_run", 1,
+                                     "request", request, "output", tb_text_to_json(output), "count",
+                                     g->count),
                            &err);
     } else {
         print_fields(request);
-        printf("%-17s %d\n%-17s %s\n", "count", g->count, "output", output);
+        printf("%-17s %d\n%-17s ", "count", g->count, "output");
+        tb_print_clean(stdout, output);
+        printf("\n");
     }
     json_decref(request);
     free(output);
@@ -388,7 +308,12 @@ int tb_cmd_generate(tb_app *app)
 {
     generation g = {.app = app};
     tb_error err = {0};
+    double limit_s = tb_args_number(&app->args, "timeout", 0);
+    if (limit_s > 0)
+        tb_signals_set_deadline(limit_s); /* covers a prompt that never ends */
     tb_status st = prepare(&g, &err);
+    if (st != TIMBRE_OK && tb_signals_caught() != 0)
+        st = tb_fail(&err, TIMBRE_CANCELLED, "interrupted");
     int code;
     if (st == TIMBRE_OK && tb_args_has(&app->args, "dry-run")) {
         code = dry_run(&g);

@@ -6,6 +6,7 @@
 
 #include "cli/app.h"
 #include "cli/commands.h"
+#include "cli/text.h"
 #include "timbre/audio.h"
 
 typedef struct {
@@ -34,17 +35,11 @@ static tb_status read_facts(const char *path, facts *out, tb_error *err)
     return TIMBRE_OK;
 }
 
-static json_t *text_or_null(const char *text)
-{
-    json_t *j = json_string(text); /* NULL when it is no UTF-8 */
-    return j != NULL ? j : json_null();
-}
-
 static int show_json(tb_app *app, const facts *f)
 {
     json_t *answer = json_pack("{s:i, s:o, s:s, s:i, s:i, s:I, s:f, s:I, s:O?}", "schema", 1,
-                               "path", text_or_null(f->path), "format", f->info.format, "rate_hz",
-                               f->info.rate_hz, "channels", f->info.n_channels, "frames",
+                               "path", tb_text_to_json(f->path), "format", f->info.format,
+                               "rate_hz", f->info.rate_hz, "channels", f->info.n_channels, "frames",
                                (json_int_t)f->info.n_frames, "duration_seconds", f->seconds,
                                "length_bytes", (json_int_t)f->size_bytes, "recipe", f->recipe);
     tb_error err = {0};

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "engine/base/limits.h"
+#include "cli/settings.h"
 #include "timbre/request.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -19,23 +19,14 @@
     }
 #define OPTION_SOUNDFONT                                                                           \
     {                                                                                              \
-        .name = "soundfont", .rule = {TB_VALUE_FILE}, .value_name = "FILE",                        \
+        .name = "soundfont", .setting = "engine.soundfont", .value_name = "FILE",                  \
         .help = "SoundFont that the sketch plays"                                                  \
     }
 #define OPTION_THREADS                                                                             \
     {                                                                                              \
-        .name = "threads", .rule = {TB_VALUE_INTEGER, 0, TB_THREADS_MAX, NULL}, .value_name = "N", \
-        .default_text = "0", .help = "threads; 0: as many as this process may use"                 \
+        .name = "threads", .setting = "engine.threads", .value_name = "N",                         \
+        .help = "threads; 0: as many as this process may use"                                      \
     }
-#define OPTION_VOLUME                                                                              \
-    {                                                                                              \
-        .name = "volume", .rule = {TB_VALUE_INTEGER, 0, 100, NULL}, .value_name = "N",             \
-        .default_text = "100", .help = "volume in percent"                                         \
-    }
-
-static const char *const color_choices[] = {"auto", "always", "never", NULL};
-static const char *const progress_choices[] = {"auto", "bar", "lines", "json", "none", NULL};
-
 static const tb_option global_options[] = {
     {.short_name = 'h', .help = "short help"},
     {.name = "help", .help = "the manual page"},
@@ -43,9 +34,8 @@ static const tb_option global_options[] = {
     {.name = "quiet", .short_name = 'q', .help = "only results and errors"},
     {.name = "verbose", .short_name = 'v', .help = "say more about what is done"},
     {.name = "color",
-     .rule = {.kind = TB_VALUE_CHOICE, .choices = color_choices},
+     .setting = "ui.color",
      .value_name = "WHEN",
-     .default_text = "auto",
      .help = "colours in messages: auto, always, never"},
     {.name = "config",
      .rule = {TB_VALUE_FILE},
@@ -83,9 +73,8 @@ static const tb_option generate_options[] = {
     OPTION_JSON,
     {.name = "events", .help = "JSON Lines on stdout while it works"},
     {.name = "progress",
-     .rule = {.kind = TB_VALUE_CHOICE, .choices = progress_choices},
+     .setting = "ui.progress",
      .value_name = "MODE",
-     .default_text = "auto",
      .help = "how to show it on stderr: auto, bar, lines, json, none"},
     {.name = "timeout",
      .rule = {TB_VALUE_NUMBER, 0.001, 1e6, NULL},
@@ -106,7 +95,7 @@ static const tb_option play_options[] = {
      .default_text = "0",
      .help = "begin here"},
     {.name = "loop", .help = "again and again, without a gap"},
-    OPTION_VOLUME,
+    {.name = "volume", .setting = "play.volume", .value_name = "N", .help = "volume in percent"},
 };
 
 static const tb_option config_options[] = {
@@ -304,18 +293,26 @@ const tb_command *tb_command_find(const char *name)
     return NULL;
 }
 
-const tb_option *tb_global_options(size_t *n_options)
+/* Rule and default of an option that stands for a setting are the setting's. */
+static void borrow_rule(tb_option *option)
 {
-    *n_options = LENGTH(global_options);
-    return global_options;
+    size_t n;
+    int i = tb_setting_find(option->setting);
+    assert(i >= 0);
+    const tb_setting *setting = &tb_settings_table(&n)[i];
+    option->rule = setting->rule;
+    option->default_text = setting->default_text[0] == '\0' ? NULL : setting->default_text;
 }
 
 static void add(tb_option_list *out, const tb_option *options, size_t n)
 {
     assert(out->n + n <= TB_OPTIONS_MAX);
-    if (n > 0) /* a command without options has no array */
-        memcpy(out->items + out->n, options, n * sizeof *options);
-    out->n += n;
+    for (size_t i = 0; i < n; i++) {
+        tb_option *option = &out->items[out->n++];
+        *option = options[i];
+        if (option->setting != NULL)
+            borrow_rule(option);
+    }
 }
 
 /* The value itself is checked by timbre_request_set: only its kind matters here. */

@@ -49,8 +49,6 @@ typedef struct tb_command {
 const tb_command *tb_commands(size_t *n_commands);
 /* By name or alias; NULL when unknown. */
 const tb_command *tb_command_find(const char *name);
-/* The options that every command takes. */
-const tb_option *tb_global_options(size_t *n_options);
 /* Everything that `command` accepts: its own, the request's fields, the global ones. NULL: only the
  * global ones. */
 void tb_command_options(const tb_command *command, tb_option_list *out);

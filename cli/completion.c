@@ -255,9 +255,10 @@ static void append_zsh_command(tb_str *out, const tb_command *command)
 
 static void format_zsh(tb_str *out)
 {
-    size_t n, n_globals;
+    size_t n;
     const tb_command *commands = tb_commands(&n);
-    const tb_option *globals = tb_global_options(&n_globals);
+    tb_option_list globals;
+    tb_command_options(NULL, &globals);
     tb_str_append(out, "#compdef timbre\n"
                        "# Completion of timbre for zsh: save it as _timbre in a folder of $fpath\n"
                        "_timbre()\n{\n    local -a commands\n    local -A opt_args\n    local i "
@@ -279,8 +280,8 @@ static void format_zsh(tb_str *out)
                        "            ((CURRENT -= i - 1))\n            break ;;\n"
                        "        esac\n    done\n    case $command in\n    ('')\n"
                        "        _arguments -C -s \\\n");
-    for (size_t i = 0; i < n_globals; i++)
-        append_zsh_option(out, &globals[i]);
+    for (size_t i = 0; i < globals.n; i++)
+        append_zsh_option(out, &globals.items[i]);
     tb_str_append(out, "            '1:command:->command' && return\n"
                        "        [[ $state == command ]] && _describe command commands ;;\n");
     for (size_t i = 0; i < n; i++)
@@ -335,13 +336,14 @@ static void append_fish_operands(tb_str *out, const tb_command *command, const c
 
 static void format_fish(tb_str *out)
 {
-    size_t n, n_globals;
+    size_t n;
     const tb_command *commands = tb_commands(&n);
-    const tb_option *globals = tb_global_options(&n_globals);
+    tb_option_list globals;
+    tb_command_options(NULL, &globals);
     tb_str_append(out, "# Completion of timbre for fish: save it as "
                        "~/.config/fish/completions/timbre.fish\ncomplete -c timbre -f\n");
-    for (size_t i = 0; i < n_globals; i++)
-        append_fish_option(out, "", &globals[i]);
+    for (size_t i = 0; i < globals.n; i++)
+        append_fish_option(out, "", &globals.items[i]);
     for (size_t i = 0; i < n; i++) {
         char condition[96];
         tb_str_appendf(out, "complete -c timbre -n __fish_use_subcommand -a %s -d '",
@@ -353,7 +355,7 @@ static void format_fish(tb_str *out)
                        commands[i].alias != NULL ? commands[i].alias : "");
         tb_option_list options;
         tb_command_options(&commands[i], &options);
-        for (size_t o = 0; o + n_globals < options.n; o++) /* the global ones stand last */
+        for (size_t o = 0; o + globals.n < options.n; o++) /* the global ones stand last */
             append_fish_option(out, condition, &options.items[o]);
         append_fish_operands(out, &commands[i], condition);
     }

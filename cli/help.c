@@ -25,27 +25,9 @@ void tb_option_format(const tb_option *option, char *out, size_t size)
         (void)snprintf(out, size, "-%c, --%s%s%s", option->short_name, option->name, space, value);
 }
 
-static bool is_open(const char *text, int length)
-{
-    bool open = false;
-    for (int i = 0; i < length; i++)
-        open = text[i] == '(' || (open && text[i] != ')');
-    return open;
-}
-
-/* One line; help that is too long ends before the clause that does not fit. */
 static void print_row(FILE *out, const char *tag, const char *text)
 {
-    int room = COLUMNS - TAG_COLUMNS;
-    int length = (int)strlen(text);
-    if (length > room) {
-        length = room;
-        while (length > 0 && (strchr("(,;:", text[length]) == NULL || is_open(text, length)))
-            length--;
-        while (length > 0 && text[length - 1] == ' ')
-            length--;
-    }
-    fprintf(out, "  %-*s%.*s\n", TAG_COLUMNS - 2, tag, length, text);
+    fprintf(out, "  %-*s%s\n", TAG_COLUMNS - 2, tag, text);
 }
 
 static void print_options(FILE *out, const tb_command *command)

@@ -25,7 +25,8 @@ static tb_meter_mode mode_of(const tb_app *app)
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
         if (strcmp(asked, modes[i].name) == 0)
             return modes[i].mode;
-    return isatty(STDERR_FILENO) ? TB_METER_BAR : TB_METER_LINES;
+    /* what --verbose says would run into a bar */
+    return isatty(STDERR_FILENO) && !app->is_verbose ? TB_METER_BAR : TB_METER_LINES;
 }
 
 void tb_meter_init(tb_meter *meter, const tb_app *app)

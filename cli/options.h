@@ -20,6 +20,8 @@ typedef struct tb_option {
     const char *default_text; /* shown in help; NULL: none */
     const char *help;         /* one line, lower case, no full stop */
     const char *field;        /* the request field that it sets; NULL: none */
+    const char *setting;      /* key of the setting that it stands for, whose rule and default it
+                                 has; NULL: none */
 } tb_option;
 
 enum { TB_OPTIONS_MAX = 64 };

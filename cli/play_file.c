@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/keys.h"
 #include "cli/meter.h"
 #include "cli/player.h"
 #include "cli/signals.h"
@@ -25,6 +26,7 @@ typedef struct {
     float gain;
     bool loops, at_end, is_paused, is_done;
     bool has_keys, has_line;
+    tb_keys keys;
     struct termios saved_terminal; /* valid with has_keys */
 } playing;
 
@@ -99,20 +101,23 @@ static tb_status on_key(playing *p, const char *key, tb_error *err)
     return TIMBRE_OK;
 }
 
-/* Wait one tick, or less when a key comes. */
-static tb_status wait_for_key(playing *p, tb_error *err)
+/* Wait one tick, or less when keys come. */
+static tb_status wait_for_keys(playing *p, tb_error *err)
 {
     struct pollfd input = {.fd = p->has_keys ? STDIN_FILENO : -1, .events = POLLIN};
     if (poll(&input, 1, TICK_MS) <= 0)
         return TIMBRE_OK;
-    char key[16];
-    ssize_t n = read(STDIN_FILENO, key, sizeof key - 1);
+    char bytes[32], key[TB_KEY_MAX_BYTES];
+    ssize_t n = read(STDIN_FILENO, bytes, sizeof bytes);
     if (n <= 0) {
         p->has_keys = p->has_keys && n < 0;
         return TIMBRE_OK;
     }
-    key[n] = '\0';
-    return on_key(p, key, err);
+    tb_status st = TIMBRE_OK;
+    tb_keys_push(&p->keys, bytes, (size_t)n);
+    while (st == TIMBRE_OK && !p->is_done && tb_keys_next(&p->keys, key))
+        st = on_key(p, key, err);
+    return st;
 }
 
 static void show_line(const playing *p)
@@ -141,7 +146,7 @@ static tb_status run(playing *p, tb_error *err)
             return tb_fail(err, TIMBRE_CANCELLED, "interrupted");
         if (tick % TICKS_PER_LINE == 0)
             show_line(p);
-        st = wait_for_key(p, err);
+        st = wait_for_keys(p, err);
         if (st == TIMBRE_OK)
             st = feed(p, err);
         if (p->at_end && tb_player_is_drained(p->player))
@@ -191,9 +196,13 @@ static tb_status open_all(playing *p, const char *path, const tb_play_options *o
     if (st == TIMBRE_OK && p->chunk == NULL)
         st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory to play '%s'", path);
     int log_fd = p->app->log != NULL ? fileno(p->app->log) : -1;
-    return st == TIMBRE_OK
-               ? tb_player_open(p->info.rate_hz, p->info.n_channels, log_fd, &p->player, err)
-               : st;
+    if (st == TIMBRE_OK)
+        st = tb_player_open(p->info.rate_hz, p->info.n_channels, log_fd, &p->player, err);
+    if (st == TIMBRE_NO_AUDIO_OUTPUT) {
+        tb_error why = *err;
+        tb_fix(err, "%.200s; the file is whole and can be played elsewhere", why.fix);
+    }
+    return st;
 }
 
 tb_status tb_play_file(tb_app *app, const char *path, const tb_play_options *options, tb_error *err)
@@ -203,11 +212,13 @@ tb_status tb_play_file(tb_app *app, const char *path, const tb_play_options *opt
                  .gain = (float)(tb_settings_number(&app->settings, "play.volume") / 100)};
     tb_status st = open_all(&p, path, options, err);
     if (st == TIMBRE_OK) {
+        tb_signals_hold(true); /* the terminal is given back before anything ends the process */
         take_terminal(&p);
         bool had_keys = p.has_keys;
         st = run(&p, err);
-        tb_player_close(p.player);
         give_terminal_back(&p, had_keys);
+        tb_signals_hold(false);
+        tb_player_close(p.player);
     }
     free(p.chunk);
     timbre_audio_close(p.audio);

@@ -151,8 +151,7 @@ static tb_status open_device(struct tb_player *p, tb_error *err)
         return TIMBRE_OK;
     tb_status st = tb_fail(err, TIMBRE_NO_AUDIO_OUTPUT, "no sound output on this machine (%.200s)",
                            p->sdl.GetError());
-    tb_fix(err, "connect a sound device, or start the sound server; the file is whole and can be "
-                "played elsewhere");
+    tb_fix(err, "connect a sound device, or start the sound server");
     return st;
 }
 

@@ -1,13 +1,17 @@
 #include "cli/settings_file.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <ini.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/base/limits.h"
+#include "engine/base/path.h"
 #include "engine/base/str.h"
 #include "engine/base/utf8.h"
 
@@ -86,15 +90,97 @@ tb_status tb_settings_text_read(const char *path, const char *text, size_t len_b
     return st;
 }
 
+static bool is_null_device(const char *path)
+{
+    struct stat file, null;
+    return stat(path, &file) == 0 && S_ISCHR(file.st_mode) && stat("/dev/null", &null) == 0 &&
+           file.st_rdev == null.st_rdev;
+}
+
 tb_status tb_settings_file_read(const char *path, tb_settings_entry_fn fn, void *user,
                                 tb_error *err)
 {
     char *text = NULL;
     size_t len_bytes = 0;
+    if (is_null_device(path))
+        return TIMBRE_OK;
     tb_status st = tb_file_read(path, TB_SETTINGS_MAX_BYTES, &text, &len_bytes, err);
     if (st == TIMBRE_OK)
         st = tb_settings_text_read(path, text, len_bytes, fn, user, err);
     free(text);
+    return st;
+}
+
+/* What the link `path` names, relative to the same folder as `path`: owned, NULL for memory. */
+static char *link_target(const char *path, const char *target)
+{
+    if (target[0] == '/')
+        return tb_strdup(target);
+    char *folder = tb_path_folder(path);
+    char *joined = folder == NULL ? NULL : tb_strf("%s/%s", folder, target);
+    free(folder);
+    return joined;
+}
+
+/* The file behind a chain of links, which need not exist: realpath would give up there. */
+static tb_status follow_links(const char *path, char **out, tb_error *err)
+{
+    enum { LINKS_MAX = 40 }; /* as in the Linux kernel */
+    char target[TB_PATH_MAX_BYTES];
+    char *at = tb_strdup(path);
+    for (int i = 0; at != NULL && i < LINKS_MAX; i++) {
+        ssize_t n = readlink(at, target, sizeof target - 1);
+        if (n < 0) {
+            *out = at;
+            return TIMBRE_OK;
+        }
+        target[n] = '\0';
+        char *next = link_target(at, target);
+        free(at);
+        at = next;
+    }
+    tb_status st = at == NULL ? tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path")
+                              : tb_fail_errno(err, ELOOP, "cannot write '%s'", path);
+    free(at);
+    return st;
+}
+
+static tb_status make_folder_of(const char *path, tb_error *err)
+{
+    char *folder = tb_path_folder(path);
+    tb_status st = folder == NULL ? tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path")
+                                  : tb_dir_make(folder, err);
+    free(folder);
+    return st;
+}
+
+static tb_status replace_file(const char *path, const char *text, tb_error *err)
+{
+    struct stat old;
+    tb_file_writer w;
+    bool exists = stat(path, &old) == 0;
+    tb_status st = tb_file_begin(&w, path, err);
+    if (st == TIMBRE_OK)
+        st = tb_file_append(&w, text, strlen(text), err);
+    if (st == TIMBRE_OK && exists && fchmod(w.fd, old.st_mode & 07777) != 0)
+        st = tb_fail_errno(err, errno, "cannot keep the mode of '%s'", path);
+    if (st == TIMBRE_OK)
+        st = tb_file_sync(&w, err);
+    if (st == TIMBRE_OK)
+        st = tb_file_commit(&w, true, err);
+    tb_file_abort(&w);
+    return st;
+}
+
+tb_status tb_settings_file_write(const char *path, const char *text, tb_error *err)
+{
+    char *file = NULL;
+    tb_status st = follow_links(path, &file, err);
+    if (st == TIMBRE_OK)
+        st = make_folder_of(file, err);
+    if (st == TIMBRE_OK)
+        st = replace_file(file, text, err);
+    free(file);
     return st;
 }
 

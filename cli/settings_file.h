@@ -12,11 +12,16 @@
 typedef void (*tb_settings_entry_fn)(const char *section, const char *name, const char *value,
                                      int line, void *user);
 
-/* Call fn for each "name = value". BAD_INPUT with file and line for what is no INI. */
+/* Call fn for each "name = value". BAD_INPUT with file and line for what is no INI. The null device
+ * is an empty file. */
 TB_MUST_USE tb_status tb_settings_file_read(const char *path, tb_settings_entry_fn fn, void *user,
                                             tb_error *err);
 
-/* As above, over text in memory; `path` is for the messages. */
+/* Make `text` the contents of the file. A link is kept and the file that it names written, there
+ * or not; an existing file keeps its mode. Missing folders are made. */
+TB_MUST_USE tb_status tb_settings_file_write(const char *path, const char *text, tb_error *err);
+
+/* As tb_settings_file_read, over text in memory; `path` is for the messages. */
 TB_MUST_USE tb_status tb_settings_text_read(const char *path, const char *text, size_t len_bytes,
                                             tb_settings_entry_fn fn, void *user, tb_error *err);
 

@@ -1,5 +1,7 @@
 #include "cli/signals.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/time.h>
@@ -7,11 +9,12 @@
 
 /* The only variables of the program at file scope: a signal handler can be given no argument. */
 static timbre_cancel cancel_flag;
-static volatile sig_atomic_t first_signal;
+static volatile sig_atomic_t first_signal, is_held;
+static struct itimerval limit; /* what is left of it while paused; zero: none was set */
 
 static void on_signal(int number)
 {
-    if (first_signal != 0 && number != SIGALRM)
+    if (first_signal != 0 && number != SIGALRM && !is_held)
         _exit(128 + number);
     if (first_signal == 0)
         first_signal = number;
@@ -34,16 +37,45 @@ void tb_signals_init(void)
 
 void tb_signals_catch(void)
 {
+    struct sigaction hangup;
     set_handler(SIGINT, on_signal);
     set_handler(SIGTERM, on_signal);
+    set_handler(SIGQUIT, on_signal);
+    if (sigaction(SIGHUP, NULL, &hangup) != 0 || hangup.sa_handler != SIG_IGN)
+        set_handler(SIGHUP, on_signal);
+}
+
+void tb_signals_hold(bool is_on)
+{
+    is_held = is_on;
 }
 
 void tb_signals_set_deadline(double seconds)
 {
-    struct itimerval timer = {
+    limit = (struct itimerval){
         .it_value = {(time_t)seconds, (suseconds_t)((seconds - (double)(time_t)seconds) * 1e6)}};
     set_handler(SIGALRM, on_signal);
-    (void)setitimer(ITIMER_REAL, &timer, NULL);
+    (void)setitimer(ITIMER_REAL, &limit, NULL);
+}
+
+void tb_signals_pause_deadline(void)
+{
+    static const struct itimerval off;
+    if (!timerisset(&limit.it_value))
+        return;
+    (void)setitimer(ITIMER_REAL, &off, &limit);
+    if (!timerisset(&limit.it_value)) /* it has just run out: at once when resumed */
+        limit.it_value.tv_usec = 1;
+    if (first_signal == SIGALRM) {
+        cancel_flag = (timbre_cancel){0};
+        first_signal = 0;
+    }
+}
+
+void tb_signals_resume_deadline(void)
+{
+    if (timerisset(&limit.it_value))
+        (void)setitimer(ITIMER_REAL, &limit, NULL);
 }
 
 const timbre_cancel *tb_signals_cancel(void)
@@ -54,4 +86,16 @@ const timbre_cancel *tb_signals_cancel(void)
 int tb_signals_caught(void)
 {
     return first_signal;
+}
+
+bool tb_signals_wait(int fd, short events)
+{
+    enum { TICK_MS = 100 }; /* for a signal between the look at the flag and poll */
+    struct pollfd p = {.fd = fd, .events = events};
+    while (first_signal == 0) {
+        int n = poll(&p, 1, TICK_MS);
+        if (n > 0 || (n < 0 && errno != EINTR))
+            return first_signal == 0; /* an error is the business of the read or write */
+    }
+    return false;
 }

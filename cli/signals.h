@@ -1,22 +1,36 @@
 /*
- * SIGINT, SIGTERM and the time limit become one cancel flag. SIGPIPE keeps its meaning: the program
- * dies quietly when nobody reads.
+ * The signals that ask the program to end, and the time limit, become one cancel flag. SIGPIPE
+ * keeps its meaning: the program dies quietly when nobody reads.
  */
 #ifndef TB_CLI_SIGNALS_H
 #define TB_CLI_SIGNALS_H
+
+#include <stdbool.h>
 
 #include "timbre/cancel.h"
 
 /* SIGXFSZ is ignored from the start, so that a file size limit is an error and not a death. */
 void tb_signals_init(void);
-/* From here on SIGINT and SIGTERM set the flag instead of ending the process; the second one ends
- * it. */
+/* From here on SIGINT, SIGTERM, SIGQUIT and SIGHUP (unless ignored: nohup) set the flag instead of
+ * ending the process; the second one ends it. */
 void tb_signals_catch(void);
+/* While on, the second signal does not end the process either: something must be put in order
+ * first, such as a file being written or the terminal. Keep it short. */
+void tb_signals_hold(bool is_on);
+
 /* Set the flag after `seconds`. */
 void tb_signals_set_deadline(double seconds);
+/* Stop the clock of the time limit, for what does not count. A limit reached since the last result
+ * is forgotten until resume. */
+void tb_signals_pause_deadline(void);
+void tb_signals_resume_deadline(void);
 
 const timbre_cancel *tb_signals_cancel(void);
-/* The first signal caught: SIGINT, SIGTERM, SIGALRM (the deadline), or 0. */
+/* The first signal caught (SIGALRM: the time limit), or 0. */
 int tb_signals_caught(void);
+
+/* Wait until descriptor `fd` can be read (POLLIN) or take PIPE_BUF bytes (POLLOUT) without
+ * blocking. False when a signal came first. */
+bool tb_signals_wait(int fd, short events);
 
 #endif

@@ -3,20 +3,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/text.h"
 #include "engine/base/str.h"
+#include "timbre/request.h"
 
 json_t *tb_take_to_json(const timbre_take *take, bool has_sidecar)
 {
     json_t *metadata = json_loads(timbre_take_metadata(take), 0, NULL);
     json_t *recipe = json_loads(timbre_take_recipe(take), 0, NULL);
     const char *path = timbre_take_path(take);
-    json_t *j = json_pack("{s:s?, s:s, s:O, s:s, s:o, s:o}", "path", path, "id",
+    json_t *j = json_pack("{s:o, s:s, s:O, s:s, s:o, s:o}", "path",
+                          path != NULL ? tb_text_to_json(path) : json_null(), "id",
                           timbre_take_id(take), "seed", json_object_get(metadata, "seed"), "sha256",
                           timbre_take_file_sha256(take), "metadata", metadata, "recipe", recipe);
     char *sidecar = has_sidecar && path != NULL ? tb_strf("%s.json", path) : NULL;
     if (j != NULL)
         (void)json_object_set_new(j, "sidecar",
-                                  sidecar != NULL ? json_string(sidecar) : json_null());
+                                  sidecar != NULL ? tb_text_to_json(sidecar) : json_null());
     free(sidecar);
     return j;
 }
@@ -76,25 +79,62 @@ void tb_take_note(tb_app *app, const timbre_take *take, double elapsed_s, bool i
     json_decref(metadata);
 }
 
-tb_status tb_take_compare(tb_app *app, const char *old_recipe, const timbre_take *take,
+/* "name: ..." of a line of timbre_recipe_compare. */
+static bool is_about(const char *line, const char *name)
+{
+    size_t length = strlen(name);
+    return strncmp(line, name, length) == 0 && line[length] == ':';
+}
+
+static bool is_about_request(const char *line)
+{
+    size_t n;
+    const timbre_field *fields = timbre_request_fields(&n);
+    for (size_t i = 0; i < n; i++)
+        if (is_about(line, fields[i].name))
+            return true;
+    return false;
+}
+
+typedef struct {
+    bool has_ingredient; /* one differs */
+    bool has_other_pcm;  /* the samples differ */
+    bool is_other_sound; /* another sound was asked for: then they may */
+} differences;
+
+static void note_difference(tb_app *app, differences *d, bool is_repeat, const char *line)
+{
+    if (is_about(line, "pcm") || is_about(line, "gain_db")) { /* measured on the samples */
+        d->has_other_pcm = true;
+        return;
+    }
+    bool is_asked = !is_repeat && is_about_request(line);
+    if (is_asked && !is_about(line, "output_format")) /* the file, not the samples */
+        d->is_other_sound = true;
+    if (is_asked)
+        return;
+    d->has_ingredient = true;
+    tb_app_warn(app, "not the same take: %s", line);
+}
+
+tb_status tb_take_compare(tb_app *app, const tb_take_request *from, const timbre_take *take,
                           tb_error *err)
 {
-    char *differences = timbre_recipe_compare(old_recipe, timbre_take_recipe(take));
-    if (differences == NULL)
+    char *text = timbre_recipe_compare(from->from_recipe, timbre_take_recipe(take));
+    if (text == NULL)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory to compare the recipes");
-    bool has_ingredient = false, has_pcm = false;
-    char *rest = differences;
-    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
-        if (line[0] == '\0')
-            continue;
-        bool is_pcm = strncmp(line, "pcm:", 4) == 0;
-        has_pcm = has_pcm || is_pcm;
-        has_ingredient = has_ingredient || !is_pcm;
-        tb_app_warn(app, "not the same take: %s", line);
-    }
-    free(differences);
-    if (has_ingredient || !has_pcm)
+    differences d = {0};
+    char *rest = text;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL;)
+        if (line[0] != '\0')
+            note_difference(app, &d, from->is_repeat, line);
+    free(text);
+    if (!d.has_other_pcm || d.is_other_sound)
         return TIMBRE_OK;
+    if (d.has_ingredient) {
+        tb_app_warn(app, "not the same take: the samples differ");
+        return TIMBRE_OK;
+    }
     tb_status st = tb_fail(err, TIMBRE_VERIFY_FAILED,
                            "same recipe, other samples: this is a defect");
     tb_fix(err, "please report it with both files and the output of: timbre doctor --json");

@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "cli/app.h"
+#include "cli/take_request.h"
 #include "timbre/engine.h"
 
 /* {"path","id","seed","sha256","sidecar","metadata","recipe"}: new reference, NULL for memory. */
@@ -13,9 +14,10 @@ json_t *tb_take_to_json(const timbre_take *take, bool has_sidecar);
 /* Seed, length and time; what kind of thing it is; with --verbose what was understood. */
 void tb_take_note(tb_app *app, const timbre_take *take, double elapsed_s, bool is_first);
 
-/* Compare with the recipe that was repeated: each ingredient that differs is a warning.
- * VERIFY_FAILED when all agree and the samples do not. */
-TB_MUST_USE tb_status tb_take_compare(tb_app *app, const char *old_recipe, const timbre_take *take,
-                                      tb_error *err);
+/* Compare with the recipe of --from: each ingredient that differs is a warning; fields of the
+ * request that were changed on purpose are none. VERIFY_FAILED when all that decides about the
+ * samples agrees and they do not. */
+TB_MUST_USE tb_status tb_take_compare(tb_app *app, const tb_take_request *from,
+                                      const timbre_take *take, tb_error *err);
 
 #endif

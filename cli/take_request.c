@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/paths.h"
+#include "cli/signals.h"
 #include "engine/base/file.h"
 #include "engine/base/limits.h"
 #include "engine/base/utf8.h"
@@ -86,10 +88,12 @@ static tb_status read_stdin(char *buffer, size_t size, size_t *len, tb_error *er
 {
     *len = 0;
     while (*len < size) {
+        if (!tb_signals_wait(STDIN_FILENO, POLLIN))
+            return tb_fail(err, TIMBRE_CANCELLED, "interrupted");
         ssize_t n = read(STDIN_FILENO, buffer + *len, size - *len);
         if (n == 0)
             return TIMBRE_OK;
-        if (n < 0 && errno != EINTR)
+        if (n < 0 && errno != EINTR && errno != EAGAIN)
             return tb_fail_errno(err, errno, "cannot read the prompt from standard input");
         *len += n > 0 ? (size_t)n : 0;
     }

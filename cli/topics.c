@@ -60,8 +60,11 @@ static void build_exit_codes(tb_page *page)
 #define CODE_ROW(id, wire, exit_code, http, text) {exit_code, text},
         TIMBRE_STATUS_LIST(CODE_ROW)
 #undef CODE_ROW
+            {129, "ended by SIGHUP; nothing half-written is left"},
+        {131, "ended by SIGQUIT; nothing half-written is left"},
+        {143, "ended by SIGTERM; nothing half-written is left"},
     };
-    for (int code = 0; code <= 130; code++) {
+    for (int code = 0; code <= 143; code++) {
         const char *text = NULL;
         for (size_t i = 0; i < LENGTH(codes); i++)
             if (codes[i].code == code)
@@ -71,7 +74,6 @@ static void build_exit_codes(tb_page *page)
             tb_page_add(page, TB_BLOCK_ITEM, tb_page_format(page, "%d", code),
                         tb_page_format(page, "%c%s.", toupper((unsigned char)text[0]), text + 1));
     }
-    tb_page_add(page, TB_BLOCK_ITEM, "143", "Ended by SIGTERM; nothing half-written is left.");
 }
 
 static void build_formats(tb_page *page)

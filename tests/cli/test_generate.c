@@ -12,33 +12,10 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "cli/player.h"
+#include "cli/text.h"
 #include "engine/base/hash.h"
 #include "tests/support/program.h"
-
-static program_home home;
-static program_result result;
-
-static int setup(void **state)
-{
-    (void)state;
-    program_home_init(&home);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    program_result_deinit(&result);
-    program_home_deinit(&home);
-    return 0;
-}
-
-static int clean(void **state)
-{
-    (void)state;
-    memset(home.env, 0, sizeof home.env);
-    return 0;
-}
 
 static void assert_sha256(const char *path, char hex[TB_SHA256_HEX_BYTES])
 {
@@ -158,6 +135,39 @@ static void a_repeat_names_the_ingredient_that_differs(void **state)
     json_decref(old);
 }
 
+/* A sidecar "old.json" of a take whose `part` of the recipe has another `name`. */
+static void write_old_recipe(const char *sidecar, const char *part, const char *name)
+{
+    char *text = program_read_file(sidecar, NULL);
+    json_t *old = parse(text);
+    json_t *object = json_object_get(json_object_get(old, "recipe"), part);
+    assert_int_equal(json_object_set_new(object, name, json_string("0.0\xc2\x9b")), 0);
+    assert_int_equal(json_dump_file(old, "old.json", 0), 0);
+    json_decref(old);
+    free(text);
+}
+
+static void a_changed_repeat_still_compares_what_should_agree(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "gen", "piano", "-l", "1", "-o", "c.wav", "-q", NULL);
+    program_run(&home, &result, "gen", "--from", "c.wav", "-l", "2", "-o", "c2.wav", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_null(strstr(result.err, "not the same")); /* another length was asked for */
+    write_old_recipe("c.wav.json", "ingredients", "fluidsynth");
+    program_run(&home, &result, "gen", "--from", "old.json", "-l", "2", "-o", "c3.wav", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_non_null(strstr(result.err, "fluidsynth: 0.0"));
+    assert_null(strstr(result.err, "duration_seconds"));
+    assert_null(strstr(result.err, "\xc2\x9b")); /* what an old file says steers no terminal */
+    /* another file format is no other sound */
+    program_run(&home, &result, "gen", "--from", "c.wav", "-o", "c4.flac", NULL);
+    assert_int_equal(result.exit_code, 0);
+    write_old_recipe("c.wav.json", "pcm", "sha256");
+    program_run(&home, &result, "gen", "--from", "old.json", "-o", "c5.flac", NULL);
+    assert_int_equal(result.exit_code, 8);
+}
+
 static void flags_change_one_thing_of_a_recipe(void **state)
 {
     (void)state;
@@ -202,6 +212,76 @@ static void sound_and_midi_go_where_asked(void **state)
     assert_string_equal(result.err, "");
 }
 
+static void assert_refused(int exit_code, const char *message)
+{
+    if (result.exit_code != exit_code || strstr(result.err, message) == NULL)
+        fail_msg("%d, not %d with '%s': %s", result.exit_code, exit_code, message, result.err);
+    assert_false(result.is_signalled);
+    assert_int_equal(result.out_length, 0);
+}
+
+static void a_midi_file_never_replaces_the_take(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"apart.wav", "./apart.wav", "apart.wav.json"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        program_run(&home, &result, "gen", "x", "-l", "1", "-o", "apart.wav", "--force", "--midi",
+                    names[i], NULL);
+        assert_refused(2, "--midi");
+        assert_int_equal(access("apart.wav", F_OK), -1); /* said before the work */
+    }
+    program_run(&home, &result, "gen", "x", "-l", "1", "-s", "8", "-o", "p-{seed}.wav", "--force",
+                "--midi", "p-8.wav", NULL);
+    assert_int_equal(result.exit_code, 2); /* known when the take has its name */
+    assert_non_null(strstr(result.err, "names the take itself"));
+    char *sound = program_read_file("p-8.wav", NULL);
+    assert_memory_equal(sound, "RIFF", 4);
+    free(sound);
+    program_run(&home, &result, "gen", "x", "-l", "1", "-o", "apart.wav", "--no-sidecar", "--midi",
+                "apart.wav.json", "-q", NULL);
+    assert_int_equal(result.exit_code, 0); /* there is no sidecar to replace */
+}
+
+static void places_of_the_midi_file_are_checked_before_the_work(void **state)
+{
+    (void)state;
+    program_write_file("afile", "");
+    assert_int_equal(mkdir("afolder", 0777), 0);
+    static const struct {
+        const char *midi, *message;
+        int exit_code;
+    } cases[] = {
+        {"absent/m.mid", "the folder 'absent'", 1},
+        {"afile/m.mid", "'afile' of --midi", 2},
+        {"-", "--midi -", 2},
+        {"", "--midi is empty", 2},
+        {"afolder", "is a folder", 2},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        program_run(&home, &result, "gen", "x", "-l", "1", "-o", "before.wav", "--midi",
+                    cases[i].midi, NULL);
+        assert_refused(cases[i].exit_code, cases[i].message);
+        assert_int_equal(access("before.wav", F_OK), -1);
+    }
+    assert_int_equal(access("-", F_OK), -1);
+}
+
+static void names_that_are_no_utf8_do_no_harm(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "gen", "x", "-l", "1", "-o", "n\xff.wav", "--json", NULL);
+    if (access("n\xff.wav", F_OK) != 0) /* file systems that want UTF-8 */
+        skip();
+    assert_int_equal(result.exit_code, 0);
+    json_t *answer = parse(result.out);
+    json_t *take = json_array_get(json_object_get(answer, "takes"), 0);
+    assert_non_null(strstr(json_string_value(json_object_get(take, "path")), "/n\xef\xbf\xbd.wav"));
+    json_decref(answer);
+    program_run(&home, &result, "show", "n\xff.wav", "--json", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_non_null(strstr(result.out, "n\\uFFFD.wav"));
+}
+
 static void events_are_one_object_a_line(void **state)
 {
     (void)state;
@@ -239,14 +319,6 @@ static void dry_run_makes_nothing(void **state)
     assert_int_equal(result.exit_code, 0);
     assert_non_null(strstr(result.out, "dry.wav"));
     assert_int_equal(access("dry.wav", F_OK), -1);
-}
-
-static void assert_refused(int exit_code, const char *message)
-{
-    if (result.exit_code != exit_code || strstr(result.err, message) == NULL)
-        fail_msg("%d, not %d with '%s': %s", result.exit_code, exit_code, message, result.err);
-    assert_false(result.is_signalled);
-    assert_int_equal(result.out_length, 0);
 }
 
 static void bad_prompts_are_refused(void **state)
@@ -387,6 +459,30 @@ static void the_time_limit_is_kept(void **state)
     assert_int_equal(access("t.wav", F_OK), -1);
 }
 
+static void the_time_limit_covers_the_prompt_and_not_the_playing(void **state)
+{
+    (void)state;
+    char script[512];
+    snprintf(script, sizeof script, "sleep 2 | '%s' generate - --timeout 0.2", program_path());
+    const char *argv[] = {"sh", "-c", script, NULL};
+    program_run_argv(&home, &result, argv);
+    assert_refused(7, "not done after 0.2 s");
+    /* one limit for the prompt and the work */
+    snprintf(script, sizeof script,
+             "(sleep 1.5; echo x) | '%s' generate - -l 300 --timeout 1.7 -o late.wav",
+             program_path());
+    program_run_argv(&home, &result, argv);
+    assert_refused(7, "not done after 1.7 s");
+    assert_true(result.seconds < 2.5);
+    if (!tb_player_is_built_in())
+        return;
+    home.env[0] = "SDL_AUDIODRIVER=dummy";
+    program_run(&home, &result, "generate", "flute", "-l", "5", "--timeout", "4.5", "-o", "l.wav",
+                "--play", "-n", "1", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_true(result.seconds > 4.9);
+}
+
 static void errors_are_json_where_json_was_asked(void **state)
 {
     (void)state;
@@ -466,6 +562,11 @@ static void doctor_checks_everything(void **state)
     assert_int_equal(result.exit_code, 1);
     assert_non_null(strstr(result.out, "fail  backend"));
     assert_non_null(strstr(result.out, "fix: "));
+    home.env[0] = "SDL_AUDIODRIVER=no-such-driver";
+    program_run(&home, &result, "doctor", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_non_null(strstr(result.out, "warn  sound"));
+    assert_null(strstr(result.out, "the file")); /* there is none */
 }
 
 static void the_log_keeps_what_was_said(void **state)
@@ -477,35 +578,86 @@ static void the_log_keeps_what_was_said(void **state)
     assert_string_equal(result.err, "");
     char *text = program_read_file("t.log", NULL);
     assert_non_null(strstr(text, "seed "));
+    assert_non_null(strstr(text, " info render ")); /* what the engine says */
+    assert_non_null(strstr(text, " debug "));
     free(text);
+    program_run(&home, &result, "generate", "x", "-l", "1", "-o", "verbose.wav", "-v", NULL);
+    assert_non_null(strstr(result.err, "timbre: render took "));
+    assert_null(strstr(result.err, "sha256")); /* that is for the log */
+    program_run(&home, &result, "generate", "x", "-l", "1", "-o", "terse.wav", NULL);
+    assert_null(strstr(result.err, " took "));
+}
+
+/* Text that would steer a terminal, break a line or turn it around, and what is shown of it. */
+static void outside_text_cannot_steer(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {
+        {"plain, \xc3\xa4 \xe2\x82\xac \xf0\x9f\x8e\xb9",
+         "plain, \xc3\xa4 \xe2\x82\xac \xf0\x9f\x8e\xb9"},
+        {"a\033[2Jb\177", "a?[2Jb?"},
+        {"a\xc2\x9b"
+         "2Jb\xc2\x80\xc2\x9f\xc2\xa0",
+         "a?2Jb??\xc2\xa0"},
+        {"a\nb\tc\r\nd", "a b c  d"},
+        {"\xe2\x80\xae\xe2\x80\xac\xe2\x81\xa6\xe2\x81\xa9\xe2\x80\x8e\xd8\x9c|", "??????|"},
+        {"\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xa7", "??\xe2\x80\xa7"},
+        {"a\xff\xc3", "a??"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *shown = NULL;
+        size_t length;
+        FILE *out = open_memstream(&shown, &length);
+        assert_non_null(out);
+        tb_print_clean(out, cases[i].text);
+        assert_int_equal(fclose(out), 0);
+        assert_string_equal(shown, cases[i].shown);
+        free(shown);
+    }
+    program_run(&home, &result, "generate", "piano\nfake: x", "-l", "1", "-o", "nl.wav", "-q",
+                NULL);
+    program_run(&home, &result, "show", "nl.wav", NULL);
+    assert_null(strstr(result.out, "\nfake"));
+    assert_non_null(strstr(result.out, "piano fake: x"));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(stdout_is_the_path_and_nothing_else, clean),
-        cmocka_unit_test_teardown(the_inbox_note_finds_the_take, clean),
-        cmocka_unit_test_teardown(data_folder_that_cannot_be_written_is_only_a_warning, clean),
-        cmocka_unit_test_teardown(a_take_can_be_made_again_to_the_byte, clean),
-        cmocka_unit_test_teardown(a_repeat_names_the_ingredient_that_differs, clean),
-        cmocka_unit_test_teardown(flags_change_one_thing_of_a_recipe, clean),
-        cmocka_unit_test_teardown(several_takes_have_seeds_in_a_row, clean),
-        cmocka_unit_test_teardown(sound_and_midi_go_where_asked, clean),
-        cmocka_unit_test_teardown(events_are_one_object_a_line, clean),
-        cmocka_unit_test_teardown(dry_run_makes_nothing, clean),
-        cmocka_unit_test_teardown(bad_prompts_are_refused, clean),
-        cmocka_unit_test_teardown(strange_prompts_still_make_sound, clean),
-        cmocka_unit_test_teardown(wrong_values_name_the_field_and_its_limit, clean),
-        cmocka_unit_test_teardown(existing_files_are_not_touched, clean),
-        cmocka_unit_test_teardown(output_places_that_cannot_be_written_are_named, clean),
-        cmocka_unit_test_teardown(a_full_disk_leaves_nothing, clean),
-        cmocka_unit_test_teardown(soundfonts_that_are_missing_or_broken_say_so, clean),
-        cmocka_unit_test_teardown(the_time_limit_is_kept, clean),
-        cmocka_unit_test_teardown(errors_are_json_where_json_was_asked, clean),
-        cmocka_unit_test_teardown(show_tells_facts_and_recipe, clean),
-        cmocka_unit_test_teardown(foreign_files_have_facts_and_no_recipe, clean),
-        cmocka_unit_test_teardown(doctor_checks_everything, clean),
-        cmocka_unit_test_teardown(the_log_keeps_what_was_said, clean),
+        cmocka_unit_test_teardown(stdout_is_the_path_and_nothing_else, program_clean),
+        cmocka_unit_test_teardown(the_inbox_note_finds_the_take, program_clean),
+        cmocka_unit_test_teardown(data_folder_that_cannot_be_written_is_only_a_warning,
+                                  program_clean),
+        cmocka_unit_test_teardown(a_take_can_be_made_again_to_the_byte, program_clean),
+        cmocka_unit_test_teardown(a_repeat_names_the_ingredient_that_differs, program_clean),
+        cmocka_unit_test_teardown(a_changed_repeat_still_compares_what_should_agree, program_clean),
+        cmocka_unit_test_teardown(flags_change_one_thing_of_a_recipe, program_clean),
+        cmocka_unit_test_teardown(several_takes_have_seeds_in_a_row, program_clean),
+        cmocka_unit_test_teardown(sound_and_midi_go_where_asked, program_clean),
+        cmocka_unit_test_teardown(a_midi_file_never_replaces_the_take, program_clean),
+        cmocka_unit_test_teardown(places_of_the_midi_file_are_checked_before_the_work,
+                                  program_clean),
+        cmocka_unit_test_teardown(names_that_are_no_utf8_do_no_harm, program_clean),
+        cmocka_unit_test_teardown(events_are_one_object_a_line, program_clean),
+        cmocka_unit_test_teardown(dry_run_makes_nothing, program_clean),
+        cmocka_unit_test_teardown(bad_prompts_are_refused, program_clean),
+        cmocka_unit_test_teardown(strange_prompts_still_make_sound, program_clean),
+        cmocka_unit_test_teardown(wrong_values_name_the_field_and_its_limit, program_clean),
+        cmocka_unit_test_teardown(existing_files_are_not_touched, program_clean),
+        cmocka_unit_test_teardown(output_places_that_cannot_be_written_are_named, program_clean),
+        cmocka_unit_test_teardown(a_full_disk_leaves_nothing, program_clean),
+        cmocka_unit_test_teardown(soundfonts_that_are_missing_or_broken_say_so, program_clean),
+        cmocka_unit_test_teardown(the_time_limit_is_kept, program_clean),
+        cmocka_unit_test_teardown(the_time_limit_covers_the_prompt_and_not_the_playing,
+                                  program_clean),
+        cmocka_unit_test_teardown(errors_are_json_where_json_was_asked, program_clean),
+        cmocka_unit_test_teardown(show_tells_facts_and_recipe, program_clean),
+        cmocka_unit_test_teardown(foreign_files_have_facts_and_no_recipe, program_clean),
+        cmocka_unit_test_teardown(doctor_checks_everything, program_clean),
+        cmocka_unit_test_teardown(the_log_keeps_what_was_said, program_clean),
+        cmocka_unit_test_teardown(outside_text_cannot_steer, program_clean),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, program_setup, program_teardown);
 }

@@ -13,24 +13,6 @@
 #include "engine/base/utf8.h"
 #include "tests/support/program.h"
 
-static program_home home;
-static program_result result;
-
-static int setup(void **state)
-{
-    (void)state;
-    program_home_init(&home);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    program_result_deinit(&result);
-    program_home_deinit(&home);
-    return 0;
-}
-
 static void assert_fits(const char *text, int max_lines)
 {
     int lines = 0;
@@ -61,6 +43,29 @@ static void short_help_fits_a_screen_and_begins_with_examples(void **state)
         assert_int_equal(strncmp(result.out, commands[i].examples[0].line, 10), 0);
         assert_int_equal(strncmp(second + 1, commands[i].examples[1].line, 10), 0);
     }
+}
+
+/* Each row of -h has the whole help text of its option or command. */
+static void short_help_cuts_no_text(void **state)
+{
+    (void)state;
+    size_t n;
+    const tb_command *commands = tb_commands(&n);
+    for (size_t i = 0; i <= n; i++) { /* the last: the program's own */
+        tb_option_list options;
+        size_t n_shown = 0;
+        tb_command_options(i < n ? &commands[i] : NULL, &options);
+        program_run(&home, &result, i < n ? commands[i].name : "-h", i < n ? "-h" : NULL, NULL);
+        for (size_t o = 0; o < options.n; o++) {
+            char row[128];
+            snprintf(row, sizeof row, " %s\n", options.items[o].help);
+            n_shown += strstr(result.out, row) != NULL;
+        }
+        bool is_list_cut = strstr(result.out, "\nAll ") != NULL;
+        assert_int_equal(n_shown, is_list_cut ? 15 : options.n);
+    }
+    for (size_t i = 0; i < n; i++)
+        assert_non_null(strstr(result.out, commands[i].summary));
 }
 
 static void manual_names_every_option(void **state)
@@ -114,7 +119,8 @@ static void exit_codes_are_documented(void **state)
     (void)state;
     program_run(&home, &result, "help", "exit-codes", NULL);
     assert_int_equal(result.exit_code, 0);
-    static const char *const codes[] = {"0", "1", "2", "3", "5", "6", "7", "8", "130", "143"};
+    static const char *const codes[] = {"0", "1", "2",   "3",   "5",   "6",
+                                        "7", "8", "129", "130", "131", "143"};
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         char row[16];
         snprintf(row, sizeof row, "\n    %s\n", codes[i]);
@@ -258,6 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(short_help_fits_a_screen_and_begins_with_examples),
+        cmocka_unit_test(short_help_cuts_no_text),
         cmocka_unit_test(manual_names_every_option),
         cmocka_unit_test(without_arguments_it_says_how_it_is_used),
         cmocka_unit_test(mistyped_commands_are_not_run),
@@ -269,5 +276,5 @@ int main(void)
         cmocka_unit_test(version_says_program_and_engine),
         cmocka_unit_test(color_only_where_asked),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, program_setup, program_teardown);
 }

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "cli/commands.h"
+#include "cli/settings.h"
 #include "cli/value.h"
 #include "timbre/request.h"
 
@@ -199,6 +200,38 @@ static void generate_has_a_flag_for_each_field(void **state)
     assert_int_equal(n_found, 0); /* and no flag claims a field that is not there */
 }
 
+/* A flag that sets a setting for one run takes the same values and has the same default. */
+static void flags_of_settings_have_their_rules(void **state)
+{
+    (void)state;
+    size_t n_commands, n_settings;
+    const tb_command *commands = tb_commands(&n_commands);
+    const tb_setting *settings = tb_settings_table(&n_settings);
+    for (size_t i = 0; i < n_settings; i++) {
+        int n_found = 0;
+        for (size_t c = 0; settings[i].flag != NULL && c < n_commands; c++) {
+            tb_option_list options;
+            tb_command_options(&commands[c], &options);
+            for (size_t o = 0; o < options.n; o++) {
+                const tb_option *option = &options.items[o];
+                if (option->name == NULL || strcmp(option->name, settings[i].flag) != 0)
+                    continue;
+                n_found++;
+                if (settings[i].field != NULL) {
+                    assert_string_equal(option->field, settings[i].field);
+                    continue;
+                }
+                assert_int_equal(option->rule.kind, settings[i].rule.kind);
+                assert_ptr_equal(option->rule.choices, settings[i].rule.choices);
+                assert_true(option->rule.max == settings[i].rule.max);
+                if (option->default_text != NULL)
+                    assert_string_equal(option->default_text, settings[i].default_text);
+            }
+        }
+        assert_int_equal(n_found > 0, settings[i].flag != NULL);
+    }
+}
+
 static void no_command_has_two_options_of_one_name(void **state)
 {
     (void)state;
@@ -245,6 +278,7 @@ int main(void)
         cmocka_unit_test(wrong_lines_are_refused_with_a_hint),
         cmocka_unit_test(every_example_parses),
         cmocka_unit_test(generate_has_a_flag_for_each_field),
+        cmocka_unit_test(flags_of_settings_have_their_rules),
         cmocka_unit_test(no_command_has_two_options_of_one_name),
         cmocka_unit_test(suggestions_are_near_or_absent),
     };

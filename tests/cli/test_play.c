@@ -17,33 +17,15 @@
 #include "tests/support/program.h"
 #include "timbre/audio.h"
 
-static program_home home;
-static program_result result;
 static char disk_file[300];
 
 static int setup(void **state)
 {
-    (void)state;
-    program_home_init(&home);
+    (void)program_setup(state);
     snprintf(disk_file, sizeof disk_file, "SDL_DISKAUDIOFILE=%s/dump", home.path);
     program_run(&home, &result, "generate", "drums and bass", "-l", "1", "-s", "1", "-o", "t.wav",
                 "-q", NULL);
     assert_int_equal(result.exit_code, 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    program_result_deinit(&result);
-    program_home_deinit(&home);
-    return 0;
-}
-
-static int clean(void **state)
-{
-    (void)state;
-    memset(home.env, 0, sizeof home.env);
     return 0;
 }
 
@@ -145,6 +127,7 @@ static void no_sound_card_is_one_clear_message(void **state)
     assert_int_equal(result.exit_code, 6);
     assert_non_null(strstr(result.err, "timbre: no sound output"));
     assert_non_null(strstr(result.err, "\n  fix: "));
+    assert_non_null(strstr(result.err, "the file is whole"));
     int lines = 0;
     for (const char *c = result.err; *c != '\0'; c++)
         lines += *c == '\n';
@@ -181,27 +164,26 @@ static void ctrl_c_ends_a_loop(void **state)
         skip();
     use_driver("SDL_AUDIODRIVER=dummy");
     const char *argv[] = {program_path(), "play", "t.wav", "--loop", NULL};
-    pid_t pid = program_start(&home, argv);
+    pid_t pid = program_start(&home, argv, NULL);
     int status;
-    struct timespec wait = {.tv_sec = 1, .tv_nsec = 500000000}; /* longer than the take */
-    nanosleep(&wait, NULL);
+    bool is_signalled;
+    program_sleep(1.5);                                  /* longer than the take */
     assert_int_equal(waitpid(pid, &status, WNOHANG), 0); /* still playing */
     kill(pid, SIGINT);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 130);
+    assert_int_equal(program_wait(pid, &is_signalled), 130);
+    assert_false(is_signalled);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(what_is_played_is_what_is_in_the_file, clean),
-        cmocka_unit_test_teardown(volume_and_start_are_kept, clean),
-        cmocka_unit_test_teardown(playing_takes_as_long_as_the_sound, clean),
-        cmocka_unit_test_teardown(no_sound_card_is_one_clear_message, clean),
-        cmocka_unit_test_teardown(a_take_stays_when_it_cannot_be_played, clean),
-        cmocka_unit_test_teardown(wrong_files_are_named, clean),
-        cmocka_unit_test_teardown(ctrl_c_ends_a_loop, clean),
+        cmocka_unit_test_teardown(what_is_played_is_what_is_in_the_file, program_clean),
+        cmocka_unit_test_teardown(volume_and_start_are_kept, program_clean),
+        cmocka_unit_test_teardown(playing_takes_as_long_as_the_sound, program_clean),
+        cmocka_unit_test_teardown(no_sound_card_is_one_clear_message, program_clean),
+        cmocka_unit_test_teardown(a_take_stays_when_it_cannot_be_played, program_clean),
+        cmocka_unit_test_teardown(wrong_files_are_named, program_clean),
+        cmocka_unit_test_teardown(ctrl_c_ends_a_loop, program_clean),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, program_teardown);
 }

@@ -16,33 +16,19 @@
 #include "engine/base/file.h"
 #include "tests/support/program.h"
 
-static program_home home;
-static program_result result;
-
 static int setup(void **state)
 {
-    (void)state;
-    program_home_init(&home);
+    (void)program_setup(state);
     assert_int_equal(tb_dir_make("xdg/timbre", NULL), TIMBRE_OK);
     assert_int_equal(tb_dir_make(".config/timbre", NULL), TIMBRE_OK);
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    program_result_deinit(&result);
-    program_home_deinit(&home);
-    return 0;
-}
-
 static int clean(void **state)
 {
-    (void)state;
     remove("xdg/timbre/config.ini");
     remove(".config/timbre/config.ini");
-    memset(home.env, 0, sizeof home.env);
-    return 0;
+    return program_clean(state);
 }
 
 static const char *get(const char *key)
@@ -232,6 +218,54 @@ static void set_writes_the_file_that_a_link_names(void **state)
     free(text);
 }
 
+static void set_keeps_the_mode(void **state)
+{
+    (void)state;
+    struct stat info;
+    program_write_file(".config/timbre/config.ini", "");
+    assert_int_equal(chmod(".config/timbre/config.ini", 0600), 0);
+    program_run(&home, &result, "config", "set", "play.volume", "50", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_int_equal(stat(".config/timbre/config.ini", &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0600);
+}
+
+static void set_follows_links_to_what_is_not_there_yet(void **state)
+{
+    (void)state;
+    struct stat info;
+    assert_int_equal(symlink("second", ".config/timbre/config.ini"), 0);
+    assert_int_equal(symlink("../../dotfiles/new.ini", ".config/timbre/second"), 0);
+    program_run(&home, &result, "config", "set", "play.volume", "50", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_int_equal(lstat(".config/timbre/config.ini", &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    char *text = program_read_file("dotfiles/new.ini", NULL);
+    assert_string_equal(text, "[play]\nvolume = 50\n");
+    free(text);
+    assert_int_equal(symlink("round", "round"), 0);
+    program_run(&home, &result, "config", "set", "play.volume", "5", "--config", "round", NULL);
+    assert_int_equal(result.exit_code, 1);
+    assert_non_null(strstr(result.err, "'round'"));
+}
+
+static void the_null_device_is_an_empty_file(void **state)
+{
+    (void)state;
+    program_write_file(".config/timbre/config.ini", "[play]\nvolume = 5\n");
+    program_run(&home, &result, "config", "get", "play.volume", "--config", "/dev/null", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_string_equal(result.out, "100\n");
+    assert_string_equal(result.err, "");
+    /* what is no file is not replaced by one */
+    assert_int_equal(mkfifo("fifo", 0600), 0);
+    program_run(&home, &result, "config", "set", "play.volume", "5", "--config", "fifo", NULL);
+    assert_int_equal(result.exit_code, 1);
+    struct stat info;
+    assert_int_equal(lstat("fifo", &info), 0);
+    assert_true(S_ISFIFO(info.st_mode));
+}
+
 static void edit_opens_the_editor(void **state)
 {
     (void)state;
@@ -292,9 +326,12 @@ int main(void)
         cmocka_unit_test_teardown(set_keeps_comments_and_order, clean),
         cmocka_unit_test_teardown(set_refuses_what_reading_would_refuse, clean),
         cmocka_unit_test_teardown(set_writes_the_file_that_a_link_names, clean),
+        cmocka_unit_test_teardown(set_keeps_the_mode, clean),
+        cmocka_unit_test_teardown(set_follows_links_to_what_is_not_there_yet, clean),
+        cmocka_unit_test_teardown(the_null_device_is_an_empty_file, clean),
         cmocka_unit_test_teardown(edit_opens_the_editor, clean),
         cmocka_unit_test_teardown(without_a_home_it_says_what_to_do, clean),
         cmocka_unit_test(edits_of_any_text_can_be_read_back),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, program_teardown);
 }

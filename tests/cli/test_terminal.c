@@ -1,6 +1,7 @@
 /* What a person at a terminal sees: the bar, the questions, the keys of play. */
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,11 +20,9 @@
 
 #include <cmocka.h>
 
+#include "cli/keys.h"
 #include "cli/player.h"
 #include "tests/support/program.h"
-
-static program_home home;
-static program_result result;
 
 /* What came to the screen, and how the program ended. */
 static char screen[64 * 1024];
@@ -32,18 +31,9 @@ static bool has_echo; /* after the end: the terminal is as it was */
 
 static int setup(void **state)
 {
-    (void)state;
-    program_home_init(&home);
+    (void)program_setup(state);
     program_run(&home, &result, "generate", "drums", "-l", "1", "-o", "t.wav", "-q", NULL);
     assert_int_equal(result.exit_code, 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    program_result_deinit(&result);
-    program_home_deinit(&home);
     return 0;
 }
 
@@ -58,8 +48,9 @@ static void run_child(const char *const argv[])
     _exit(99);
 }
 
-/* Run in a terminal of 80 columns; type `keys` when `prompt` has come to the screen. */
-static void run_in_terminal(const char *const argv[], const char *prompt, const char *keys)
+/* Run in a terminal of 80 columns; when `prompt` has come to the screen type `keys`, or where they
+ * are NULL send the signal `number` (0: none). */
+static void run_and_act(const char *const argv[], const char *prompt, const char *keys, int number)
 {
     struct winsize size = {.ws_row = 24, .ws_col = 80};
     int terminal;
@@ -69,6 +60,7 @@ static void run_in_terminal(const char *const argv[], const char *prompt, const 
     if (pid == 0)
         run_child(argv);
     struct termios settings = {0};
+    alarm(30); /* a program that does not end ends the test */
     for (;;) {
         struct pollfd input = {.fd = terminal, .events = POLLIN};
         assert_true(poll(&input, 1, 20000) > 0);
@@ -78,17 +70,26 @@ static void run_in_terminal(const char *const argv[], const char *prompt, const 
             break;
         length += (size_t)n;
         screen[length] = '\0';
-        if (keys != NULL && strstr(screen, prompt) != NULL) {
+        if (prompt == NULL || strstr(screen, prompt) == NULL)
+            continue;
+        prompt = NULL; /* once */
+        if (keys != NULL)
             assert_true(write(terminal, keys, strlen(keys)) > 0);
-            keys = NULL;
-        }
+        else if (number != 0)
+            assert_int_equal(kill(pid, number), 0);
     }
     int status;
     (void)tcgetattr(terminal, &settings);
     has_echo = (settings.c_lflag & (ECHO | ICANON)) == (ECHO | ICANON);
     assert_int_equal(waitpid(pid, &status, 0), pid);
+    alarm(0);
     close(terminal);
     exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void run_in_terminal(const char *const argv[], const char *prompt, const char *keys)
+{
+    run_and_act(argv, prompt, keys, 0);
 }
 
 static void the_bar_is_one_line_and_goes_away(void **state)
@@ -152,6 +153,64 @@ static void keys_steer_play_and_the_terminal_is_given_back(void **state)
     assert_non_null(strstr(screen, "\033[K"));
 }
 
+static void keys_typed_ahead_count(void **state)
+{
+    (void)state;
+    if (!tb_player_is_built_in()) {
+        skip();
+        return;
+    }
+    const char *argv[] = {program_path(), "play", "t.wav", "--loop", NULL};
+    run_in_terminal(argv, "playing 0:00", "  \033[A\033[Dq"); /* in one read */
+    assert_int_equal(exit_code, 0);
+}
+
+static void keys_come_out_whole(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *reads[3]; /* what the terminal sends */
+        const char *keys;     /* what comes out, each with a comma */
+    } cases[] = {
+        {{" q"}, " ,q,"},
+        {{"\033[C\033[1;2Dq"}, "\033[C,\033[1;2D,q,"},
+        {{"\033", "[", "Cq"}, "\033[C,q,"},
+        {{"\033", "q"}, "\033,q,"},
+        {{"\033OC\033\033[D"}, "\033OC,\033,\033[D,"},
+        {{"\033[\033[C"}, "\033[,\033[C,"}, /* cut short */
+        {{"\033[11111111111111111111q"}, "\033[1111111111111,1,1,1,1,1,1,1,q,"},
+        {{"\033"}, ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        tb_keys keys = {0};
+        char key[TB_KEY_MAX_BYTES], all[128] = "";
+        for (size_t k = 0; k < 3 && cases[i].reads[k] != NULL; k++) {
+            tb_keys_push(&keys, cases[i].reads[k], strlen(cases[i].reads[k]));
+            for (size_t n; tb_keys_next(&keys, key);) {
+                n = strlen(all);
+                snprintf(all + n, sizeof all - n, "%s,", key);
+            }
+        }
+        assert_string_equal(all, cases[i].keys);
+    }
+}
+
+static void every_signal_gives_the_terminal_back(void **state)
+{
+    (void)state;
+    if (!tb_player_is_built_in()) {
+        skip();
+        return;
+    }
+    static const int signals[] = {SIGHUP, SIGQUIT, SIGTERM, SIGINT};
+    const char *argv[] = {program_path(), "play", "t.wav", "--loop", NULL};
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        run_and_act(argv, "playing 0:00", NULL, signals[i]);
+        assert_int_equal(exit_code, 128 + signals[i]);
+        assert_true(has_echo);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +219,9 @@ int main(void)
         cmocka_unit_test(a_prompt_is_asked_for_and_read),
         cmocka_unit_test(ctrl_c_at_the_prompt_ends_it),
         cmocka_unit_test(keys_steer_play_and_the_terminal_is_given_back),
+        cmocka_unit_test(keys_typed_ahead_count),
+        cmocka_unit_test(keys_come_out_whole),
+        cmocka_unit_test(every_signal_gives_the_terminal_back),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, program_teardown);
 }

@@ -1,6 +1,7 @@
 /*
  * Runs the timbre program (TIMBRE_BIN) in an empty home and keeps what it wrote. The test's working
- * folder is that home; it is removed at the end.
+ * folder is that home; it is removed at the end. A test program has one home and one result, made
+ * and removed by the fixtures below.
  */
 #ifndef TESTS_SUPPORT_PROGRAM_H
 #define TESTS_SUPPORT_PROGRAM_H
@@ -28,16 +29,27 @@ typedef struct program_result {
     double seconds;
 } program_result;
 
-/* Makes the home and enters it. */
-void program_home_init(program_home *home);
-void program_home_deinit(program_home *home);
+extern program_home home;
+extern program_result result; /* of the last run */
+
+/* Fixtures of a group: make the home and enter it; free and remove everything. */
+int program_setup(void **state);
+int program_teardown(void **state);
+/* Fixture of a test: take back what it set in home.env. */
+int program_clean(void **state);
 
 /* Run to the end with the arguments up to NULL. An earlier result in *result is freed. */
 void program_run(program_home *home, program_result *result, ...) __attribute__((sentinel));
 /* Run any program the same way; argv[0] is looked up in PATH. */
 void program_run_argv(program_home *home, program_result *result, const char *const argv[]);
-/* Start without waiting; output goes nowhere. */
-pid_t program_start(program_home *home, const char *const argv[]);
+/* Start without waiting; output goes nowhere, or with `out` standard output into a pipe whose
+ * reading end is *out. */
+pid_t program_start(program_home *home, const char *const argv[], int *out);
+/* Wait for the end: exit code, 128 + n when ended by signal n. */
+int program_wait(pid_t pid, bool *is_signalled);
+/* Read from `fd` up to the line that has `text` in it; false when the output ends before. */
+bool program_read_until(int fd, const char *text);
+void program_sleep(double seconds);
 void program_result_deinit(program_result *result);
 
 /* The path of the program. */

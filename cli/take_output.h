@@ -1,0 +1,31 @@
+/*
+ * Where a take and its MIDI file go, from the command line: chosen and checked before anything is
+ * made, so that nothing is found out after the work that could have been said before it.
+ */
+#ifndef TB_CLI_TAKE_OUTPUT_H
+#define TB_CLI_TAKE_OUTPUT_H
+
+#include "cli/app.h"
+#include "timbre/engine.h"
+
+typedef struct tb_take_output {
+    timbre_output output; /* for the engine; borrows from this and from the arguments */
+    char *folder;         /* owned: output folder; NULL when a file is named */
+    const char *midi;     /* borrowed: --midi, or NULL */
+    bool to_stdout;       /* -o - */
+} tb_take_output;
+
+/* BAD_INPUT for options that contradict each other, EXISTS and the like for the MIDI file's place.
+ * `count` takes will be made. */
+TB_MUST_USE tb_status tb_take_output_init(tb_take_output *o, const tb_app *app, int count,
+                                          tb_error *err);
+void tb_take_output_deinit(tb_take_output *o);
+
+/* Write the sound to standard output. CANCELLED when a signal or the time limit came first: a
+ * reader may be slow. */
+TB_MUST_USE tb_status tb_take_output_write_sound(const timbre_take *take, tb_error *err);
+/* Write the MIDI file where one is asked for. */
+TB_MUST_USE tb_status tb_take_output_write_midi(const tb_take_output *o, const timbre_take *take,
+                                                tb_error *err);
+
+#endif
