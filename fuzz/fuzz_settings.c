@@ -1,5 +1,5 @@
-/* Any bytes as a settings file: refused with file and line, or read; and an edit of what can be read
- * sets the one value and keeps every other entry. */
+/* Any bytes as a settings file: refused with file and line, or read; and an edit of what can be
+ * read sets the one value and keeps every other entry. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

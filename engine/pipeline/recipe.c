@@ -55,6 +55,15 @@ static json_t *parse_recipe(const char *recipe)
     return NULL;
 }
 
+/* At most `max` bytes of an outside text, kept on its line. */
+static void append_text(tb_str *out, const char *text, int max)
+{
+    for (int i = 0; i < max && text[i] != '\0'; i++) {
+        bool is_control = (unsigned char)text[i] < 0x20 || text[i] == 0x7f;
+        tb_str_append_bytes(out, is_control ? "?" : &text[i], 1);
+    }
+}
+
 /* A value as a short text for a person; objects such as the SoundFont's as "name sha256...". */
 static void append_value(tb_str *out, const json_t *j)
 {
@@ -63,10 +72,12 @@ static void append_value(tb_str *out, const json_t *j)
     if (j == NULL)
         tb_str_append(out, "nothing");
     else if (json_is_string(j))
-        tb_str_appendf(out, "%.64s", json_string_value(j));
-    else if (sha != NULL)
-        tb_str_appendf(out, "%.64s%s%.12s", name == NULL ? "" : name, name == NULL ? "" : " ", sha);
-    else {
+        append_text(out, json_string_value(j), 64);
+    else if (sha != NULL) {
+        append_text(out, name == NULL ? "" : name, 64);
+        tb_str_append(out, name == NULL ? "" : " ");
+        append_text(out, sha, 12);
+    } else {
         char *text = json_dumps(j, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
         tb_str_appendf(out, "%.64s", text == NULL ? "?" : text);
         free(text);
@@ -87,7 +98,8 @@ static void compare_values(tb_str *out, const char *name, const json_t *was, con
 {
     if (is_same(was, is))
         return;
-    tb_str_appendf(out, "%s: ", name);
+    append_text(out, name, 64);
+    tb_str_append(out, ": ");
     append_value(out, was);
     tb_str_append(out, " was, ");
     append_value(out, is);

@@ -75,7 +75,8 @@ tb_status tb_soundfont_check(const char *path, tb_error *err)
     tb_status st = check_header(fd, path, err);
     close(fd);
     if (st == TIMBRE_BAD_FILE)
-        tb_fix(err, "install it again, or name another SoundFont with the setting 'engine.soundfont'");
+        tb_fix(err,
+               "install it again, or name another SoundFont with the setting 'engine.soundfont'");
     return st;
 }
 

@@ -306,7 +306,8 @@ static tb_status check_players(const render *r, tb_error *err)
         tb_status st = tb_fail(err, TIMBRE_BAD_FILE,
                                "the SoundFont '%s' makes no sound for program %d (part '%s')",
                                r->soundfont_path, p->part->program, p->part->name);
-        tb_fix(err, "install it again, or name another SoundFont with the setting 'engine.soundfont'");
+        tb_fix(err,
+               "install it again, or name another SoundFont with the setting 'engine.soundfont'");
         return st;
     }
     return TIMBRE_OK;

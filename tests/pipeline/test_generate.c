@@ -222,6 +222,11 @@ static void recipes_that_differ_say_where(void **state)
     text = timbre_recipe_compare(was, renamed);
     assert_string_equal(text, ""); /* the same bank by another name */
     free(text);
+    static const char forged[] =
+        "{\"timbre\":1,\"engine\":1,\"ingredients\":{\"x\\ny\":\"a\\npcm: b\"}}";
+    text = timbre_recipe_compare(forged, "{\"timbre\":1,\"engine\":1,\"ingredients\":{}}");
+    assert_string_equal(text, "x?y: a?pcm: b was, nothing is\n"); /* one line, whatever it says */
+    free(text);
     assert_null(timbre_recipe_compare("{}", is));
     assert_null(timbre_recipe_compare("not json", is));
 }

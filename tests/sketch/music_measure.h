@@ -22,7 +22,6 @@ double measure_tempo_bpm(const float *pcm, int64_t n_frames, double lo_bpm, doub
  */
 int measure_key(const float *pcm, int64_t n_frames, int mode);
 
-
 /* Longest time below threshold_db (dBFS, RMS over 10 ms), in seconds. */
 double measure_longest_silence_s(const float *pcm, int64_t n_frames, double threshold_db);
 
