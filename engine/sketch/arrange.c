@@ -47,40 +47,74 @@ static tb_chord tonic_of(const tb_plan *p)
     return tb_chord_parse("1", p->key, size, NULL);
 }
 
+/* What the part played in its last eight bars, on average; less where all hold their notes, since
+ * together they are louder than they were by turns. */
+static int end_velocity(const tb_writer *w, int part)
+{
+    const tb_plan *p = w->plan;
+    int32_t from = p->body_ticks - 8 * p->ticks_per_bar;
+    int sum = 0, n = 0;
+    for (size_t i = 0; i < w->n; i++) {
+        const tb_event *e = &w->events[i];
+        if (e->kind == TB_EVENT_NOTE && e->part == part && e->tick >= from &&
+            e->tick < p->body_ticks) {
+            sum += e->b;
+            n++;
+        }
+    }
+    bool soft = p->style == TB_STYLE_AMBIENT || p->style == TB_STYLE_CLASSICAL;
+    return n == 0 ? 64 : (int)(sum * (soft ? 0.85 : 1.0) / n);
+}
+
+/* Expression falls over the last chord, so that what is bowed or blown dies away too. */
+static void fade_player(tb_writer *w, int part, int from)
+{
+    enum { STEPS = 12, HELD = 4, TO = 48 };
+    const tb_plan *p = w->plan;
+    for (int i = 0; i <= STEPS; i++) {
+        int32_t tick = p->body_ticks +
+                       (int32_t)((int64_t)(p->end_ticks - p->body_ticks) * i / (STEPS + 1));
+        int fallen = i < HELD ? 0 : i - HELD;
+        tb_writer_control(w, part, tick, 11, from + (TO - from) * fallen / (STEPS - HELD));
+    }
+}
+
 static void end_drums(tb_writer *w, int part)
 {
     int32_t tick = w->plan->body_ticks;
     if (w->plan->style == TB_STYLE_AMBIENT)
         return;
-    tb_writer_exact(w, part, tick, TB_STEP_TICKS, 36, 96);
+    int velocity = end_velocity(w, part);
+    tb_writer_exact(w, part, tick, TB_STEP_TICKS, 36, velocity);
     bool gentle = w->plan->energy < 0.3 || w->plan->style == TB_STYLE_BOSSA ||
                   w->plan->style == TB_STYLE_LOFI;
-    tb_writer_exact(w, part, tick, TB_PPQ, gentle ? 51 : 49, gentle ? 64 : 96);
+    tb_writer_exact(w, part, tick, TB_PPQ, gentle ? 51 : 49, gentle ? velocity * 2 / 3 : velocity);
 }
 
 static void end_player(tb_writer *w, const tb_player *player, int part, const tb_chord *tonic)
 {
     const tb_plan *p = w->plan;
     int32_t tick = p->body_ticks, length = p->end_ticks - p->body_ticks;
-    int middle = (player->low + player->high) / 2;
+    int middle = (player->low + player->high) / 2, velocity = end_velocity(w, part);
+    if (player->job != TB_JOB_DRUMS)
+        fade_player(w, part, player->job == TB_JOB_PAD ? 96 : 120);
     if (player->job == TB_JOB_DRUMS) {
         end_drums(w, part);
     } else if (player->job == TB_JOB_BASS) {
         int key = player->low + (((tonic->root - player->low) % 12) + 12) % 12;
-        tb_writer_exact(w, part, tick, length, key, 88);
+        tb_writer_exact(w, part, tick, length, key, velocity);
     } else if (player->job == TB_JOB_COMP || player->job == TB_JOB_PAD) {
         bool comp = player->job == TB_JOB_COMP;
-        tb_voicing v = tb_voicing_next(comp ? &p->rules->comp : &p->rules->pad, tonic, player->low,
-                                       player->high, &(tb_voicing){0});
+        tb_voicing v = tb_voicing_next(comp ? tb_band_comp_rule(p, player) : &p->rules->pad, tonic,
+                                       player->low, player->high, &(tb_voicing){0});
         int32_t apart = comp ? (int32_t)tb_plan_ms_ticks(p, 12) : 0;
-        tb_writer_control(w, part, tick, 11, 127);
         for (int i = 0; i < v.n; i++)
-            tb_writer_exact(w, part, tick + i * apart, length - i * apart, v.keys[i], 80);
+            tb_writer_exact(w, part, tick + i * apart, length - i * apart, v.keys[i], velocity);
     } else {
         static const int8_t tones[3] = {0, 0, 7}; /* melody and answer on the tonic, then fifths */
         int tone = player->job == TB_JOB_HARMONY ? tones[1 + player->rank % 2] : 0;
         int key = tb_pitch_snap(1u << (tonic->root + tone) % 12, middle);
-        tb_writer_exact(w, part, tick, length, key, 84);
+        tb_writer_exact(w, part, tick, length, key, velocity);
     }
 }
 
@@ -208,7 +242,7 @@ static void fill_score(tb_score *out, const tb_plan *p, const tb_band *band, con
         int32_t end = w->events[i].tick + w->events[i].length_ticks;
         out->length_ticks = end > out->length_ticks ? end : out->length_ticks;
     }
-    if (p->loop)
+    if (p->loop || w->n == 0)
         out->length_ticks = p->end_ticks;
     out->n_frames = p->loop ? tb_score_frame(out, out->length_ticks)
                             : (int64_t)floor(TB_SAMPLE_RATE_HZ * p->duration_s + 0.5);
@@ -240,5 +274,7 @@ tb_status tb_arrange(const tb_brief *brief, const tb_arrange_options *options, t
     if (w.failed)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a score of more than %zu events", w.n);
     fill_score(out, &plan, &band, &w);
+    if (band.n == 0) /* a texture alone */
+        return TIMBRE_OK;
     return name_chords(&plan, arena, out, err);
 }

@@ -115,7 +115,7 @@ static void add(tb_band *band, const tb_plan *plan, tb_job job, tb_instrument_id
     tb_player *player = &band->players[band->n];
     *player = (tb_player){
         .job = job, .instrument = instrument, .asked = asked, .rank = count_of(band, job)};
-    tb_random r = tb_random_init(plan->seed, "register");
+    tb_random r = tb_random_init(plan->tune_seed, "register");
     set_register(player, plan->rules, tb_random_range(&r, -4, 4));
     band->n++;
 }
@@ -195,6 +195,68 @@ static void set_back(tb_band *band)
             band->players[i].behind_db = 4;
 }
 
+/* ---- groups of a certain size ---- */
+
+static int count_instruments(const tb_band *band)
+{
+    int n = 0;
+    for (int i = 0; i < band->n; i++) {
+        bool again = false;
+        for (int k = 0; k < i; k++)
+            again |= band->players[k].instrument == band->players[i].instrument;
+        n += !again;
+    }
+    return n;
+}
+
+/* Seats left empty by a quartet of three instruments go to second players of those that lead. */
+static void double_asked(tb_band *band, const tb_plan *plan, const tb_brief *b)
+{
+    for (int i = 0; i < 2 * TB_BRIEF_MAX_INSTRUMENTS && band->n_heads < b->max_players; i++) {
+        if (b->n_instruments == 0)
+            return;
+        tb_instrument_id id = b->instruments[i % b->n_instruments];
+        if (!(tb_instrument_get(id)->roles & TB_ROLE_LEAD) ||
+            tb_instrument_get(id)->roles & TB_ROLE_CHORDS)
+            continue;
+        add(band, plan, TB_JOB_HARMONY, id, true);
+        band->n_heads++;
+    }
+}
+
+/* The tune of a small group without a soloist is played by whoever has the chords. */
+static void give_tune(tb_band *band, const tb_plan *plan)
+{
+    for (int i = 0; i < band->n && count_of(band, TB_JOB_MELODY) == 0; i++)
+        if (tb_instrument_get(band->players[i].instrument)->roles & TB_ROLE_LEAD)
+            add(band, plan, TB_JOB_MELODY, band->players[i].instrument, band->players[i].asked);
+}
+
+/* Trios, quartets: the jobs are filled by importance until everybody is there. */
+static void hire_group(tb_band *band, const tb_plan *plan, const tb_brief *b, tb_random *r)
+{
+    const tb_style_rules *rules = plan->rules;
+    const struct {
+        tb_job job;
+        const tb_choice *choices;
+    } wanted[] = {{TB_JOB_COMP, rules->chords},  {TB_JOB_BASS, rules->bass},
+                  {TB_JOB_DRUMS, NULL},          {TB_JOB_MELODY, rules->leads},
+                  {TB_JOB_ANSWER, rules->leads}, {TB_JOB_PAD, rules->pads},
+                  {TB_JOB_HARMONY, rules->leads}};
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        if (count_instruments(band) >= b->max_players)
+            break;
+        if (wanted[i].choices != NULL)
+            hire(band, plan, b, r, wanted[i].job, wanted[i].choices, 1);
+        else if (rules->drums > 0 && !b->excluded[TB_INSTRUMENT_DRUMS] &&
+                 count_of(band, TB_JOB_DRUMS) == 0)
+            add(band, plan, TB_JOB_DRUMS, TB_INSTRUMENT_DRUMS, false);
+    }
+    band->n_heads = count_instruments(band);
+    double_asked(band, plan, b);
+    give_tune(band, plan);
+}
+
 static bool is_named(const tb_brief *b, tb_instrument_id id)
 {
     for (int i = 0; i < b->n_instruments; i++)
@@ -211,27 +273,50 @@ static void hire_anybody(tb_band *band, const tb_plan *plan, const tb_brief *b)
             add(band, plan, TB_JOB_COMP, (tb_instrument_id)id, false);
 }
 
-void tb_band_gather(tb_band *band, const tb_plan *plan, const tb_brief *b)
+/* A band of the size that the style likes. */
+static void hire_band(tb_band *band, const tb_plan *plan, const tb_brief *b, tb_random *r)
 {
     const tb_style_rules *rules = plan->rules;
-    tb_random r = tb_random_init(plan->seed, "band");
-    *band = (tb_band){0};
-    seat_asked(band, plan, b);
-    spread_asked(band, plan, b, TB_JOB_MELODY);
-    spread_asked(band, plan, b, TB_JOB_COMP);
+    /* half a minute without a tune is an accompaniment */
+    double lead_chance = plan->duration_s >= 30 && rules->lead_chance > 0 ? 1 : rules->lead_chance;
     bool calm = b->energy >= 0 && b->energy < 0.12;
-    bool drums = tb_random_chance(&r, calm ? 0 : rules->drums) &&
+    bool drums = tb_random_chance(r, calm ? 0 : rules->drums) &&
                  !b->excluded[TB_INSTRUMENT_DRUMS] && !is_named(b, TB_INSTRUMENT_DRUMS);
     if (drums)
         add(band, plan, TB_JOB_DRUMS, TB_INSTRUMENT_DRUMS, false);
-    hire(band, plan, b, &r, TB_JOB_BASS, rules->bass, rules->bass_chance);
-    hire(band, plan, b, &r, TB_JOB_COMP, rules->chords, 1);
-    hire(band, plan, b, &r, TB_JOB_PAD, rules->pads, rules->pad_chance);
-    hire(band, plan, b, &r, TB_JOB_MELODY, rules->leads, rules->lead_chance);
+    hire(band, plan, b, r, TB_JOB_BASS, rules->bass, rules->bass_chance);
+    hire(band, plan, b, r, TB_JOB_COMP, rules->chords, 1);
+    hire(band, plan, b, r, TB_JOB_PAD, rules->pads, rules->pad_chance);
+    hire(band, plan, b, r, TB_JOB_MELODY, rules->leads, lead_chance);
     if (count_of(band, TB_JOB_COMP) + count_of(band, TB_JOB_PAD) == 0)
-        hire(band, plan, b, &r, TB_JOB_PAD, rules->pads, 1);
+        hire(band, plan, b, r, TB_JOB_PAD, rules->pads, 1);
+    band->n_heads = count_instruments(band);
+}
+
+void tb_band_gather(tb_band *band, const tb_plan *plan, const tb_brief *b)
+{
+    tb_random r = tb_random_init(plan->tune_seed, "band");
+    *band = (tb_band){0};
+    if (b->texture_only)
+        return;
+    seat_asked(band, plan, b);
+    spread_asked(band, plan, b, TB_JOB_MELODY);
+    spread_asked(band, plan, b, TB_JOB_COMP);
+    if (b->max_players > 0)
+        hire_group(band, plan, b, &r);
+    else
+        hire_band(band, plan, b, &r);
     hire_anybody(band, plan, b);
     set_back(band);
+    for (int i = 0; i < band->n; i++)
+        band->players[i].behind_db -= b->level_db[band->players[i].instrument];
+}
+
+const tb_voicing_rule *tb_band_comp_rule(const tb_plan *plan, const tb_player *player)
+{
+    bool electric = player->instrument == TB_INSTRUMENT_DISTORTED_GUITAR ||
+                    player->instrument == TB_INSTRUMENT_ELECTRIC_GUITAR;
+    return plan->style == TB_STYLE_ROCK && !electric ? &plan->rules->pad : &plan->rules->comp;
 }
 
 static uint8_t controller(int value)
@@ -243,7 +328,8 @@ static uint8_t controller(int value)
 static int volume_of(const tb_plan *plan, const tb_player *player)
 {
     bool drums = player->job == TB_JOB_DRUMS;
-    int db = drums ? plan->rules->drums_db : trim_db[player->instrument] - player->behind_db;
+    int db = drums ? plan->rules->drums_db : trim_db[player->instrument];
+    db -= player->behind_db;
     return (int)(jobs[player->job].volume * tb_exp(db * 2.302585092994046 / 40) + 0.5);
 }
 
@@ -258,12 +344,13 @@ void tb_band_describe(const tb_band *band, const tb_plan *plan, int i, tb_part *
         channel += band->players[k].job != TB_JOB_DRUMS;
     channel += channel >= TB_DRUM_CHANNEL;
     int side = job->pan >= 64 ? -14 : 14; /* a second player of a job sits across the first */
+    int pan = job->pan + (job->pan == 64 ? 0 : player->rank * side); /* 64 = centre */
     *part = (tb_part){
         .instrument = player->instrument,
         .program = drums ? (uint8_t)plan->rules->drum_kit : in->program,
         .channel = (uint8_t)(drums ? TB_DRUM_CHANNEL : channel),
         .volume = controller(volume_of(plan, player)),
-        .pan = controller(job->pan + (job->pan == 64 ? 0 : player->rank * side)),
+        .pan = controller(band->n_heads <= 1 ? 64 : 64 + (pan - 64) / (band->n_heads == 2 ? 2 : 1)),
         .reverb = controller(plan->rules->reverb + job->reverb),
         .chorus = controller(job->chorus),
     };

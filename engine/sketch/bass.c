@@ -7,7 +7,7 @@
 
 #include "engine/sketch/writer.h"
 
-enum { FIGURES_MAX = 4 };
+enum { FIGURES_MAX = 4, CHAPTER_BARS = 16 };
 
 static const struct bass_style {
     const char *figures[FIGURES_MAX]; /* the last for sections that lift */
@@ -124,11 +124,23 @@ static void slide(bassist *b, int32_t tick)
         tb_writer_bend(b->w, b->part, tick + i * unit, -8192 + 2048 * i);
 }
 
+/* The last bar of a phrase leads on: its last note steps into what comes. */
+static void lead_on(char *steps)
+{
+    for (size_t s = strlen(steps); s-- > 1;)
+        if (steps[s] != '.' && steps[s] != '-') {
+            steps[s] = 'a';
+            return;
+        }
+}
+
 static void play_figure(bassist *b, int i_bar, const char *pattern)
 {
     char steps[TB_METRE_MAX_STEPS + 1];
     const tb_bar *bar = &b->plan->bars[i_bar];
     tb_metre_fit(&b->plan->metre, pattern, i_bar, steps);
+    if (i_bar % 4 == 3 && b->plan->style == TB_STYLE_HOUSE) /* its figures have few tones */
+        lead_on(steps);
     double lift = 0.85 + 0.2 * (double)bar->intensity;
     for (int s = 0; s < b->plan->metre.n_steps; s++) {
         if (steps[s] == '.' || steps[s] == '-')
@@ -204,6 +216,14 @@ static void drone(bassist *b, int i_bar)
                        key + p->bars[i_bar].chords[0].fifth, velocity - 12, 0);
 }
 
+/* By the section; any of them in the last bar of four. */
+static const char *figure_for(bassist *b, int i_bar)
+{
+    int turn = tb_random_range(&b->r, 0, FIGURES_MAX - 1);
+    bool lifted = b->plan->bars[i_bar].intensity > 0.66F;
+    return b->style->figures[i_bar % 4 == 3 ? turn : lifted ? b->lifted : b->figure];
+}
+
 void tb_play_bass(tb_writer *w, const tb_band *band, int i)
 {
     bassist b = {.w = w,
@@ -211,19 +231,21 @@ void tb_play_bass(tb_writer *w, const tb_band *band, int i)
                  .player = &band->players[i],
                  .style = &styles[w->plan->style],
                  .part = i,
-                 .r = tb_random_init(w->plan->seed, "bass")};
+                 .r = tb_random_init(w->plan->tune_seed, "bass")};
     b.last = (b.player->low + b.player->high) / 2;
-    b.figure = tb_random_range(&b.r, 0, FIGURES_MAX - 2);
-    b.lifted = tb_random_range(&b.r, FIGURES_MAX - 2, FIGURES_MAX - 1);
     for (int bar = 0; bar < w->plan->n_bars; bar++) {
+        if (bar % CHAPTER_BARS ==
+            0) { /* other figures, so that a long piece does not stand still */
+            b.figure = tb_random_range(&b.r, 0, FIGURES_MAX - 2);
+            b.lifted = tb_random_range(&b.r, FIGURES_MAX - 2, FIGURES_MAX - 1);
+        }
         if (!tb_player_is_on(w->plan, b.player, bar))
             continue;
-        bool lifted = w->plan->bars[bar].intensity > 0.66F;
         if (b.style->walks && w->plan->bars[bar].letter != 'T')
             walk(&b, bar);
         else if (w->plan->style == TB_STYLE_AMBIENT)
             drone(&b, bar);
         else
-            play_figure(&b, bar, b.style->figures[lifted ? b.lifted : b.figure]);
+            play_figure(&b, bar, figure_for(&b, bar));
     }
 }

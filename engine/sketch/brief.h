@@ -80,6 +80,8 @@ typedef struct tb_brief {
     double tempo_bpm;      /* asked as a number, 0: not asked */
     double tempo_hint_bpm; /* usual tempo of a named sub-style ("drum and bass" 174), 0: none */
     double tempo_bias;     /* -1 very slow .. +1 very fast, from words; 0: nothing said */
+    double tempo_low_bpm;  /* what a tempo word allows ("largo" 40-60), 0: no such end; */
+    double tempo_high_bpm; /* with one end only ("slow") the style may narrow it */
     int key_root;          /* pitch class 0 = C .. 11 = B, or -1: not asked */
     int mode;              /* tb_mode, or -1: not asked */
     int beats_per_bar;     /* 2..12, 0: not asked */
@@ -89,6 +91,9 @@ typedef struct tb_brief {
     int n_instruments;     /* asked by name, in a fixed order (table order) */
     tb_instrument_id instruments[TB_BRIEF_MAX_INSTRUMENTS];
     bool excluded[TB_INSTRUMENT_COUNT];     /* named in the negative prompt or as "no drums" */
+    int8_t level_db[TB_INSTRUMENT_COUNT];   /* "quiet drums": of that instrument alone; 0: plain */
+    int max_players;                        /* "trio": 3; doublings count; 0: free */
+    bool texture_only;                      /* "only rain": no music at all */
     double texture_level[TB_TEXTURE_COUNT]; /* 0: none; 0.5 gentle; 1 plain; up to 1.5 heavy */
     int n_understood;
     tb_understood understood[TB_BRIEF_MAX_WORDS];

@@ -7,7 +7,7 @@
 
 #include "engine/sketch/writer.h"
 
-enum { PATTERNS_MAX = 5 };
+enum { PATTERNS_MAX = 5, CHAPTER_BARS = 16 };
 
 static const struct comp_style {
     const char *patterns[PATTERNS_MAX]; /* the last for sections that lift */
@@ -51,8 +51,8 @@ static const struct comp_style {
                             "0-..2-..1-..2-..",
                             72,
                             0},
-    [TB_STYLE_AMBIENT] = {{"0---1---2---3---", "s---------------............2---",
-                           "3---2---1---0---", "0-----2-----3-------1-----2-----",
+    [TB_STYLE_AMBIENT] = {{"0---1---2---3---", "s-------1---2---s-------2---3---",
+                           "3---2---1---0---", "0---2-------3-------1---2-------",
                            "0---2---1---3---2---3---1---2---"},
                           "..3-....2-....1-",
                           66,
@@ -117,12 +117,16 @@ static void play_step(comper *c, int i_bar, const char *steps, int s)
                    steps[s] == 's' ? c->style->strum_ms : 0);
 }
 
-static const char *pattern_for(const comper *c, const tb_bar *bar)
+static const char *pattern_for(comper *c, int i_bar)
 {
+    const tb_bar *bar = &c->plan->bars[i_bar];
+    int turn = tb_random_range(&c->r, 0, PATTERNS_MAX - 1); /* for the last bar of four */
     if (c->player->rank > 0)
         return c->style->broken;
     if (bar->letter == 'K' || bar->letter == 'D' || bar->letter == 'I' || bar->letter == 'T')
         return c->style->patterns[c->calm];
+    if (i_bar % 4 == 3)
+        return c->style->patterns[turn];
     return c->style->patterns[bar->intensity > 0.66F ? c->lifted : c->middle];
 }
 
@@ -130,7 +134,7 @@ static void comp_bar(comper *c, int i_bar)
 {
     const tb_plan *p = c->plan;
     char steps[TB_METRE_MAX_STEPS + 1];
-    tb_metre_fit(&p->metre, pattern_for(c, &p->bars[i_bar]), i_bar, steps);
+    tb_metre_fit(&p->metre, pattern_for(c, i_bar), i_bar, steps);
     bool push = tb_random_chance(&c->r, 0.25), rest = tb_random_chance(&c->r, 0.12);
     for (int s = 0; s < p->metre.n_steps; s++) {
         if (steps[s] == '.' || steps[s] == '-')
@@ -138,13 +142,13 @@ static void comp_bar(comper *c, int i_bar)
         /* Now and then a jazz player leaves the second chord of a bar out. */
         if (p->style == TB_STYLE_JAZZ && rest && s >= p->metre.n_steps / 2)
             continue;
-        follow(c, tb_plan_chord(p, i_bar, s), &p->rules->comp);
+        follow(c, tb_plan_chord(p, i_bar, s), tb_band_comp_rule(p, c->player));
         play_step(c, i_bar, steps, s);
     }
     /* ... or anticipates the next bar by an eighth. */
     int last = p->metre.n_steps - 2;
     if (p->style == TB_STYLE_JAZZ && push && steps[last] == '.' && !tb_plan_is_over(p, i_bar + 1)) {
-        follow(c, &p->bars[i_bar + 1].chords[0], &p->rules->comp);
+        follow(c, &p->bars[i_bar + 1].chords[0], tb_band_comp_rule(p, c->player));
         strike(c, tb_plan_tick(p, i_bar, last), 2 * TB_STEP_TICKS, c->style->velocity * 0.95, 0);
     }
 }
@@ -175,21 +179,31 @@ static bool has_pedal(const comper *c)
 
 static comper comper_for(tb_writer *w, const tb_band *band, int i, const char *label)
 {
-    return (comper){.w = w,
-                    .plan = w->plan,
-                    .player = &band->players[i],
-                    .style = &styles[w->plan->style],
-                    .part = i,
-                    .r = tb_random_init(w->plan->seed + (uint64_t)band->players[i].rank, label)};
+    return (comper){
+        .w = w,
+        .plan = w->plan,
+        .player = &band->players[i],
+        .style = &styles[w->plan->style],
+        .part = i,
+        .r = tb_random_init(w->plan->tune_seed + (uint64_t)band->players[i].rank, label)};
+}
+
+/* Other patterns in each chapter, so that a long piece does not stand still. */
+static void choose_patterns(comper *c, int chapter)
+{
+    tb_random r = tb_random_init(c->plan->tune_seed + (uint64_t)(c->player->rank + 16 * chapter),
+                                 "patterns");
+    c->middle = tb_random_range(&r, 0, PATTERNS_MAX - 2);
+    c->lifted = tb_random_range(&r, PATTERNS_MAX - 2, PATTERNS_MAX - 1);
+    c->calm = tb_random_range(&r, 0, PATTERNS_MAX - 2);
 }
 
 void tb_play_comp(tb_writer *w, const tb_band *band, int i)
 {
     comper c = comper_for(w, band, i, "comp");
-    c.middle = tb_random_range(&c.r, 0, PATTERNS_MAX - 2);
-    c.lifted = tb_random_range(&c.r, PATTERNS_MAX - 2, PATTERNS_MAX - 1);
-    c.calm = tb_random_range(&c.r, 0, PATTERNS_MAX - 2);
     for (int bar = 0; bar < w->plan->n_bars; bar++) {
+        if (bar % CHAPTER_BARS == 0)
+            choose_patterns(&c, bar / CHAPTER_BARS);
         if (!tb_player_is_on(w->plan, c.player, bar))
             continue;
         comp_bar(&c, bar);

@@ -291,7 +291,7 @@ void tb_play_drums(tb_writer *w, const tb_band *band, int i)
                  .plan = w->plan,
                  .grammar = &grammars[w->plan->style],
                  .part = i,
-                 .r = tb_random_init(w->plan->seed, "drums")};
+                 .r = tb_random_init(w->plan->tune_seed, "drums")};
     int first = tb_random_range(&d.r, 0, 1);
     d.grooves[0] = first;
     d.grooves[1] = tb_random_chance(&d.r, 0.5) ? first : 1 - first;

@@ -183,6 +183,9 @@ static const number_attribute number_attributes[] = {
     {"brightness", 0, 1, offsetof(tb_lexicon_entry, brightness)},
     {"amount", 0.1, 1.5, offsetof(tb_lexicon_entry, amount)},
     {"degree", 0.1, 2, offsetof(tb_lexicon_entry, degree)},
+    {"low", 30, 300, offsetof(tb_lexicon_entry, low_bpm)},
+    {"high", 30, 300, offsetof(tb_lexicon_entry, high_bpm)},
+    {"players", 1, TB_BRIEF_MAX_INSTRUMENTS, offsetof(tb_lexicon_entry, n_players)},
 };
 
 static const struct {
@@ -192,6 +195,7 @@ static const struct {
     {"flavour", offsetof(tb_lexicon_entry, flavour)},
     {"without", offsetof(tb_lexicon_entry, without)},
     {"alone", offsetof(tb_lexicon_entry, alone)},
+    {"silent", offsetof(tb_lexicon_entry, silent)},
 };
 
 static bool parse_number_attribute(span name, span value, tb_lexicon_entry *e)

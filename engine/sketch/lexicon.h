@@ -23,6 +23,7 @@
     X(TEMPO, "tempo", 1)                                                                           \
     X(MODE, "mode", 1)                                                                             \
     X(METRE, "metre", 1)                                                                           \
+    X(PLAYERS, "players", 1)                                                                       \
     X(MOOD, "mood", 1)                                                                             \
     X(DEGREE, "degree", 0)                                                                         \
     X(NO, "no", 0)                                                                                 \
@@ -61,12 +62,15 @@ typedef struct tb_lexicon_entry {
     double tempo_bpm;             /* usual tempo of a style, 0: none */
     double bias;                  /* tempo, -1 .. 1 */
     bool has_bias;
+    double low_bpm, high_bpm;  /* of a tempo word, 0: open */
+    double n_players;          /* "trio" 3; 0: says nothing about it */
     double energy, brightness; /* 0 .. 1, -1: none */
     double amount; /* of a texture; of a mood, what it makes of a texture after it; 0: none */
     double degree; /* factor on the word after it */
     bool flavour;  /* its style yields to any other ("jazzy", "jazz guitar") */
     bool without;  /* means the lack of the thing ("drumless") */
     bool alone;    /* nothing else plays ("a cappella") */
+    bool silent;   /* no music ("no instruments") */
 } tb_lexicon_entry;
 
 /* One key of the vocabulary: a whole phrase without its spaces, or a word of a longer phrase. */

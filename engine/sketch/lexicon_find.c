@@ -61,6 +61,9 @@ const char *tb_lexicon_correct(const tb_lexicon *lexicon, const char *word)
     if (len + 1 < MIN_LETTERS || (word[0] >= '0' && word[0] <= '9') ||
         tb_lexicon_find(lexicon, word, len) != NULL)
         return word;
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)word[i] >= 0x80) /* a letter there is several bytes */
+            return word;
     for (int i = 0; i < lexicon->n_keys; i++) {
         const tb_lexicon_key *key = &lexicon->keys[i];
         if (key->len_bytes < MIN_LETTERS || (second_best != NULL && key->entry < 0) ||

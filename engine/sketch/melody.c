@@ -82,14 +82,26 @@ static const struct melody_style {
                             false,
                             0.96,
                             80},
-    [TB_STYLE_AMBIENT] = {{"x---------------", "........x-------", "x-------..x-----",
-                           "....x-----------", "x-----------x---", "..............x-"},
-                          {"x---------------", "x-----------...."},
+    [TB_STYLE_AMBIENT] = {{"x-------x-------", "x-----------x---", "x---x---x-------",
+                           "....x---x-------", "x-------x---x---", "x---x-----------"},
+                          {"x---------------", "x-------x-------"},
                           0.5,
-                          0.3,
+                          0.15,
                           true,
                           1.0,
                           66},
+};
+
+/* Ambient on what is struck or plucked: tones that die away have to be more. */
+static const struct melody_style struck_ambient = {
+    {"x---x-x-x---x-x-", "x-x-x---x-x-x---", "x---x---x---x-x-", "x-x-x-x-x---x---",
+     "x---x---x-x-x---", "x-x-x---x---x-x-"},
+    {"x---x-x-x---x---", "x-x-x---x-------"},
+    0.5,
+    0.08,
+    true,
+    1.0,
+    68,
 };
 
 typedef struct motif {
@@ -115,12 +127,20 @@ typedef struct line {
     int last;                 /* the key before */
 } line;
 
-static void invent(line *l, char letter, int i_phrase)
+/* By General MIDI's families: keys and mallets, guitars, harp, plucked, steel drums. */
+static bool is_struck(tb_instrument_id instrument)
+{
+    int program = tb_instrument_get(instrument)->program;
+    return program < 16 || (program >= 24 && program < 32) || program == 46 ||
+           (program >= 104 && program <= 108) || program == 114;
+}
+
+static void invent(line *l, char letter, int variant)
 {
     char label[16] = "motif ";
     label[6] = letter;
-    label[7] = (char)(letter == 'S' ? 'a' + i_phrase % 20 : 'a'); /* a solo goes on inventing */
-    tb_random r = tb_random_init(l->plan->seed, label);
+    label[7] = (char)('a' + variant % 26);
+    tb_random r = tb_random_init(l->plan->tune_seed, label);
     l->motif.rise = (int8_t)(letter == 'B' || letter == 'S' ? tb_random_range(&r, 1, 3)
                                                             : tb_random_range(&r, -1, 1));
     for (int bar = 0; bar < 2; bar++) {
@@ -144,7 +164,8 @@ static void develop(line *l, int i_in_phrase, int i_phrase)
     int pick = tb_random_range(&l->r, 0, 4);
     bool invert = tb_random_chance(&l->r, 0.3);
     if (i_in_phrase == 0) {
-        l->silent = tb_random_chance(&l->r, l->style->silence) && i_phrase > 0;
+        double silence = l->style->silence + 0.3 * (0.5 - l->plan->energy); /* calm: more room */
+        l->silent = tb_random_chance(&l->r, silence) && i_phrase > 0 && l->band->n_heads > 1;
         l->rest = tb_random_range(&l->r, 0, 1);
     }
     bool vary = i_in_phrase >= 2 || i_phrase % 4 == 2;
@@ -219,13 +240,32 @@ static void hand_out(line *l, int i_bar, int i_in_phrase, int step, int held, in
                    into(key, player->low, player->high), velocity, l->plan->rules->laid_back_ms);
 }
 
+/* A soloist on something struck, whose tones die away, keeps time below the tune with the tones of
+ * the chord. */
+static void accompany(line *l, int i_bar, const char *steps)
+{
+    const tb_plan *p = l->plan;
+    const tb_player *player = &l->band->players[l->part];
+    for (int i = 0; i < p->metre.n_pulses; i++) {
+        int s = p->metre.pulses[i].start;
+        if (steps[s] == 'x')
+            continue;
+        unsigned tones = tb_chord_tones(tb_plan_chord(p, i_bar, s));
+        int key = tb_pitch_walk(tones, player->low + 3, i % 3);
+        tb_writer_note(l->w, l->part, tb_plan_tick(p, i_bar, s), 6 * TB_STEP_TICKS,
+                       into(key, player->low, player->high), l->style->velocity - 16, 0);
+    }
+}
+
 static void play_bar(line *l, int i_bar)
 {
     const tb_plan *p = l->plan;
     const tb_bar *bar = &p->bars[i_bar];
     int i_in_phrase = bar->i_in_section % PHRASE_BARS, i_phrase = bar->i_in_section / PHRASE_BARS;
-    if (bar->letter != l->letter || (bar->letter == 'S' && i_in_phrase == 0))
+    if (bar->letter == 'S' && i_in_phrase == 0) /* a solo goes on inventing */
         invent(l, bar->letter, i_phrase + 2 * bar->visit);
+    else if (bar->letter != 'S' && (bar->letter != l->letter || bar->i_in_section == 0))
+        invent(l, bar->letter, bar->visit / 2); /* a theme comes twice, then another */
     develop(l, i_in_phrase, i_phrase + bar->visit);
     bool last = i_in_phrase == PHRASE_BARS - 1 || bar->i_in_section == bar->n_in_section - 1;
     const char *rhythm = last && bar->n_in_section > 1
@@ -243,10 +283,13 @@ static void play_bar(line *l, int i_bar)
         int offset = l->sign * l->motif.steps[i_in_phrase % 2][n++ % MOTIF_NOTES];
         int key = line_key(l, i_bar, s, offset, strong, rests);
         double arc = (i_in_phrase == 1 || i_in_phrase == 2 ? 5 : 0) + (strong ? 5 : 0);
-        double lift = 0.86 + 0.22 * (double)bar->intensity;
+        double lift = 0.76 + 0.38 * (double)bar->intensity;
         if (!l->silent && !l->sits_out)
             hand_out(l, i_bar, i_in_phrase, s, held, key, (l->style->velocity + arc) * lift);
     }
+    const tb_player *player = &l->band->players[l->part];
+    if (l->band->n == 1 && player->job == TB_JOB_MELODY && is_struck(player->instrument))
+        accompany(l, i_bar, steps);
 }
 
 void tb_play_melody(tb_writer *w, const tb_band *band, int i)
@@ -256,12 +299,14 @@ void tb_play_melody(tb_writer *w, const tb_band *band, int i)
               .band = band,
               .style = &styles[w->plan->style],
               .part = i,
-              .r = tb_random_init(w->plan->seed, "melody")};
+              .r = tb_random_init(w->plan->tune_seed, "melody")};
     for (int k = band->n - 1; k >= 0; k--) {
         l.has_answer |= band->players[k].job == TB_JOB_ANSWER;
         if (band->players[k].job == TB_JOB_MELODY) {
             l.low = band->players[k].low;
             l.high = band->players[k].high;
+            if (w->plan->style == TB_STYLE_AMBIENT && is_struck(band->players[k].instrument))
+                l.style = &struck_ambient;
         }
     }
     l.last = (l.low + l.high) / 2;

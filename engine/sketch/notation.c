@@ -221,6 +221,18 @@ static bool is_meant(const cursor *c, const note *found)
     return is_spelled_as_key(c->words[c->at].typed);
 }
 
+/* "a minor problem": a small letter a, and after the mode a word that has no place in music. */
+static bool is_article(const cursor *c, int n)
+{
+    const char *next = peek(c, n);
+    if (c->words[c->at].typed[0] != 'a' || c->words[c->at].text[1] != '\0' || next[0] == '\0' ||
+        (next[0] >= '0' && next[0] <= '9'))
+        return false;
+    const tb_lexicon_key *key = tb_lexicon_find(c->lexicon, next, strlen(next));
+    return key == NULL ||
+           (key->entry >= 0 && c->lexicon->entries[key->entry].kind == TB_LEXICON_COMMON);
+}
+
 /* "A minor", "c sharp minor", "E-flat", "Am", "in G", "key of D dorian" */
 static int read_key(const cursor *c, tb_notation *out)
 {
@@ -231,6 +243,10 @@ static int read_key(const cursor *c, tb_notation *out)
     int n_mode = found.mode >= 0 ? 0 : read_mode(c, found.n_words, &mode);
     if (n_mode == 0 && !is_meant(c, &found))
         return 0;
+    if (n_mode > 0 && is_article(c, found.n_words + n_mode)) {
+        out->kind = TB_NOTATION_BAD;
+        return found.n_words + n_mode;
+    }
     out->kind = TB_NOTATION_KEY;
     out->key_root = found.root;
     out->mode = n_mode > 0 ? mode : found.mode;

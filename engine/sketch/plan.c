@@ -1,6 +1,7 @@
 #include "engine/sketch/plan.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/base/random.h"
@@ -72,20 +73,53 @@ static void choose_metre(tb_plan *p, const tb_brief *b)
     p->ticks_per_bar = p->metre.n_steps * TB_STEP_TICKS;
 }
 
+/*
+ * A tempo word is a request, and the style bends to it. A mark ("andante") is kept to its range,
+ * within which the style has a say; "slow" is the lower third of the style's range or less, "fast"
+ * the upper third or more. The ends stay clear of what fitting the bars may bend.
+ */
+static double worded_tempo(const tb_plan *p, const tb_brief *b, double luck)
+{
+    double style_low = p->rules->tempo_low_bpm, style_high = p->rules->tempo_high_bpm;
+    double low = b->tempo_low_bpm, high = b->tempo_high_bpm;
+    if (b->tempo_hint_bpm > 0) {
+        style_low = 0.94 * b->tempo_hint_bpm;
+        style_high = 1.06 * b->tempo_hint_bpm;
+    }
+    double third = (style_high - style_low) / 3;
+    if (low <= 0) {
+        high = fmin(high, style_low + third);
+        low = fmin(style_low, 0.85 * high);
+    } else if (high <= 0) {
+        low = fmax(low, style_high - third);
+        high = fmax(style_high, 1.15 * low);
+    } else if (fmin(high, style_high) - fmax(low, style_low) > 0.25 * (high - low)) {
+        low = fmax(low, style_low);
+        high = fmin(high, style_high);
+    }
+    low *= 1 + 1.1 * tempo_flex;
+    high *= 1 - 1.1 * tempo_flex;
+    return low < high ? low + luck * (high - low) : (low + high) / 2;
+}
+
 /* Beats per minute: of quarters, in 6/8, 9/8 and 12/8 of dotted quarters. */
 static double choose_tempo(const tb_plan *p, const tb_brief *b)
 {
     tb_random r = tb_random_init(p->seed, "tempo");
-    double luck = tb_random_unit(&r);
+    double luck = 0.5 * tb_random_unit(&r);
+    luck += 0.5 * tb_random_unit(&r); /* the middle is likelier than the ends */
     if (b->tempo_bpm > 0)
         return b->tempo_bpm;
+    if (b->tempo_low_bpm + b->tempo_high_bpm > 0)
+        return worded_tempo(p, b, luck);
     if (b->tempo_hint_bpm > 0)
         return b->tempo_hint_bpm * (1 + 0.08 * b->tempo_bias + 0.06 * (luck - 0.5));
-    double place = 0.3 + 0.4 * luck + 0.5 * b->tempo_bias;
+    double place = luck, beyond = b->tempo_bias != 0 ? 0.25 : 0;
     if (b->energy >= 0)
         place += 0.4 * (b->energy - 0.5);
+    place = clamp(place, 0, 1) + 0.5 * b->tempo_bias;
     double low = p->rules->tempo_low_bpm, high = p->rules->tempo_high_bpm;
-    double bpm = low + clamp(place, -0.25, 1.25) * (high - low);
+    double bpm = low + clamp(place, -beyond, 1 + beyond) * (high - low);
     bpm *= 1 + 0.08 * b->tempo_bias; /* also where the style's own range is narrow */
     return tb_metre_is_compound(&p->metre) ? bpm * 0.7 : bpm;
 }
@@ -139,7 +173,8 @@ static void measure_loop(tb_plan *p, bool may_bend)
 static int32_t last_chord_tick(const tb_plan *p, double ring_s)
 {
     int32_t ring = (int32_t)tb_plan_ms_ticks(p, 1000 * ring_s);
-    int32_t longest = (int32_t)tb_plan_ms_ticks(p, p->duration_s < 8 ? 2000 : 3500);
+    double longest_s = p->duration_s < 8 ? 2 : fmax(3.5, ring_s + 1);
+    int32_t longest = (int32_t)tb_plan_ms_ticks(p, 1000 * longest_s);
     int32_t latest = p->end_ticks - ring;
     int32_t bar = latest / p->ticks_per_bar * p->ticks_per_bar;
     if (p->end_ticks - bar <= longest)
@@ -152,6 +187,8 @@ static void measure_take(tb_plan *p, bool may_bend)
 {
     bool has_ending = p->duration_s >= 2 * bar_seconds(p);
     double ring_s = clamp(0.8 * bar_seconds(p), 1.2, 3.0);
+    if (p->style == TB_STYLE_AMBIENT && p->duration_s >= 20)
+        ring_s = clamp(bar_seconds(p), 3, 4);
     if (p->duration_s < 8)
         ring_s = 1.0;
     if (may_bend && has_ending)
@@ -263,17 +300,21 @@ static const char *tail_of(const tb_plan *p, const char *progression, int n)
 
 static void lay_chords(tb_plan *p, int n_body)
 {
-    tb_random r = tb_random_init(p->seed, "chords");
+    tb_random r = tb_random_init(p->tune_seed, "chords");
     const char *const *choice = progressions_of(p);
     int first = tb_random_range(&r, 0, TB_STYLE_PROGRESSIONS - 2); /* the last is for bridges */
     int bridge = first + tb_random_range(&r, 1, TB_STYLE_PROGRESSIONS - 1);
     int third = tb_random_range(&r, 0, TB_STYLE_PROGRESSIONS - 2);
-    const char *const parts[3] = {choice[first], choice[bridge % TB_STYLE_PROGRESSIONS],
-                                  choice[third]};
-    const char *at = parts[0];
+    int turn = tb_random_range(&r, 1, TB_STYLE_PROGRESSIONS - 2);
+    const int parts[3] = {first, bridge % TB_STYLE_PROGRESSIONS, third};
+    const char *at = choice[first];
     for (int i = 0; i < p->n_bars; i++) {
         tb_bar *bar = &p->bars[i];
-        const char *part = parts[section_find(bar->letter)->progression];
+        int slot = section_find(bar->letter)->progression;
+        int index = parts[slot];
+        if (bar->visit >= 2) /* a section that comes a third time comes in other chords */
+            index = (index + bar->visit / 2 * turn) % (TB_STYLE_PROGRESSIONS - 1);
+        const char *part = choice[index];
         if (bar->i_in_section == 0 || *at == '\0')
             at = part;
         if (bar->i_in_section == 0 && bar->letter == 'T')
@@ -300,11 +341,31 @@ static void lay_cadence(tb_plan *p, int n_body)
         at = read_chords(p, at, i < skip ? &scratch : &p->bars[n_body - n + i]);
 }
 
+/*
+ * The prompt enters the tune: what was understood, in a canonical form, so that neither the order
+ * nor the spelling of words matters. Key, tempo, metre, energy, levels and exclusions are left
+ * out: they change how a tune is played, not which it is.
+ */
+static uint64_t tune_seed_of(const tb_brief *b, tb_style style, uint64_t seed)
+{
+    char label[256];
+    size_t n = (size_t)snprintf(label, sizeof label, "style %d mode %d mood %d players %d of",
+                                (int)style, b->mode, (int)floor(b->brightness * 4 + 0.5),
+                                b->max_players);
+    for (int i = 0; i < b->n_instruments; i++)
+        n += (size_t)snprintf(label + n, sizeof label - n, " %d", (int)b->instruments[i]);
+    for (int i = 0; i < TB_TEXTURE_COUNT; i++)
+        n += (size_t)snprintf(label + n, sizeof label - n, " %c",
+                              b->texture_level[i] > 0 ? 'y' : 'n');
+    return tb_random_key(seed, label);
+}
+
 tb_status tb_plan_make(tb_plan *p, const tb_brief *b, const tb_arrange_options *options,
                        tb_arena *arena, tb_error *err)
 {
     *p = (tb_plan){.seed = options->seed, .loop = options->loop, .duration_s = options->duration_s};
     p->style = tb_taste_style(b, p->seed);
+    p->tune_seed = tune_seed_of(b, p->style, p->seed);
     p->rules = tb_style_rules_get(p->style);
     p->energy = b->energy >= 0 ? clamp(b->energy, 0, 1) : 0.5;
     choose_key(p, b);

@@ -36,7 +36,8 @@ typedef struct tb_bar {
 typedef struct tb_plan {
     tb_style style;
     const tb_style_rules *rules;
-    uint64_t seed;
+    uint64_t seed;      /* of key, tempo and touch */
+    uint64_t tune_seed; /* of band, chords, melody and figures: the prompt enters it */
     tb_key key;
     tb_metre metre;
     int32_t usec_per_quarter;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/base/limits.h"
+#include "engine/base/utf8.h"
 #include "engine/sketch/lexicon.h"
 #include "engine/sketch/notation.h"
 #include "engine/sketch/resolve.h"
@@ -26,14 +27,15 @@ typedef struct scanner {
     const tb_lexicon *lexicon;
     tb_findings *found;
     const tb_word *words; /* [n_words], text corrected */
-    const char **typed;   /* [n_words], folded but not corrected */
     int n_words;
     bool is_negative_prompt;
     /* What the words so far mean for the next one; forgotten at a comma. */
     negation negate;
     double degree;    /* product of "very", "slightly", ... */
     bool is_solo;     /* "solo" stands right before */
-    int first_amount; /* findings from here on are "gentle", "heavy": they may qualify a texture */
+    int first_amount; /* findings from here on are "gentle", "heavy": of what comes next? */
+    double more;      /* "more" or "less" right before, as an amount; 0: neither */
+    int noun_end;     /* the word after the latest instrument or texture, the last finding */
 } scanner;
 
 static void forget(scanner *s)
@@ -42,6 +44,8 @@ static void forget(scanner *s)
     s->degree = 1;
     s->is_solo = false;
     s->first_amount = s->found->n;
+    s->more = 0;
+    s->noun_end = -1;
 }
 
 /* Words [at, at + n) meant nothing: listed as typed. */
@@ -50,12 +54,14 @@ static void add_unknown(scanner *s, int at, int n)
     char *text = s->found->unknown[s->found->n_unknown++];
     size_t len = 0;
     for (int i = at; i < at + n; i++) {
-        const char *word = s->typed[i];
+        const tb_word *word = &s->words[i];
         if (len > 0 && len < TB_UNKNOWN_BYTES - 1)
             text[len++] = ' ';
-        for (; *word != '\0' && len < TB_UNKNOWN_BYTES - 1; word++)
-            text[len++] = *word;
+        for (int k = 0; k < word->typed_bytes && len < TB_UNKNOWN_BYTES - 1; k++)
+            text[len++] = word->typed[k];
     }
+    while (len > 0 && tb_utf8_check(text, len) != len)
+        len--; /* cut at a code point */
     text[len] = '\0';
 }
 
@@ -64,11 +70,12 @@ static bool is_negated(const scanner *s)
     return s->is_negative_prompt || s->negate == NEGATE_NEXT || s->negate == NEGATE_NOUN;
 }
 
-/* "gentle" and "heavy" before a texture are its level, not moods of the music. */
+/* "gentle" and "heavy" right before a texture or an instrument, "more" and "less", are its level
+ * and no moods of the music. */
 static double take_amounts(scanner *s)
 {
-    double sum = 0;
-    int n = s->found->n - s->first_amount;
+    double sum = s->more;
+    int n = s->found->n - s->first_amount + (s->more > 0);
     for (int i = s->first_amount; i < s->found->n; i++)
         sum += s->found->items[i].entry->amount;
     s->found->n = s->first_amount;
@@ -78,21 +85,26 @@ static double take_amounts(scanner *s)
 static void add_entry(scanner *s, const tb_lexicon_entry *entry, const char *spelling)
 {
     bool is_texture = entry->kind == TB_LEXICON_TEXTURE;
-    bool is_noun = is_texture || entry->kind == TB_LEXICON_INSTRUMENT;
+    bool is_instrument = entry->kind == TB_LEXICON_INSTRUMENT;
+    bool is_noun = is_texture || is_instrument;
     bool is_amount = entry->kind == TB_LEXICON_MOOD && entry->amount > 0;
-    double amount = is_texture ? take_amounts(s) : 1;
+    double amount = is_noun ? take_amounts(s) : 1;
     tb_finding *f = &s->found->items[s->found->n++];
     *f = (tb_finding){.entry = entry,
                       .spelling = spelling,
                       .negated = is_negated(s) || entry->without,
-                      .alone = entry->alone || (s->is_solo && entry->instrument >= 0),
+                      .alone = entry->alone || (s->is_solo && is_noun),
+                      .level_db = (int8_t)(!is_instrument || amount == 1 ? 0
+                                           : amount < 1                  ? -6
+                                                                         : 4),
                       .scale = is_texture ? amount * s->degree : s->degree};
     if (s->negate == NEGATE_NEXT || (s->negate == NEGATE_NOUN && is_noun))
         s->negate = NEGATE_DONE;
     else if (s->negate == NEGATE_DONE)
         s->negate = NEGATE_NOTHING;
     s->degree = 1;
-    s->is_solo = s->is_solo && !is_noun;
+    s->is_solo = s->is_solo && !is_instrument;
+    s->more = 0;
     if (!is_amount)
         s->first_amount = s->found->n;
 }
@@ -127,8 +139,20 @@ static const tb_lexicon_key *longest_phrase(const scanner *s, int at, int *n_tak
     return best;
 }
 
+/* "solo", "only": before what plays alone or after it. */
+static void scan_solo(scanner *s, const tb_lexicon_entry *entry, int at)
+{
+    if (s->noun_end != at) {
+        s->is_solo = true;
+        return;
+    }
+    tb_finding *before = &s->found->items[s->found->n - 1];
+    before->alone |= entry->alone;
+    before->featured |= !entry->alone;
+}
+
 /* Words that only act on others. Returns false for content. */
-static bool scan_function_word(scanner *s, const tb_lexicon_entry *entry)
+static bool scan_function_word(scanner *s, const tb_lexicon_entry *entry, int at)
 {
     switch (entry->kind) {
     case TB_LEXICON_NO:
@@ -144,9 +168,10 @@ static bool scan_function_word(scanner *s, const tb_lexicon_entry *entry)
         s->degree *= entry->degree;
         return true;
     case TB_LEXICON_SOLO:
-        s->is_solo = true;
+        scan_solo(s, entry, at);
         return true;
     case TB_LEXICON_STOP:
+        s->more = entry->amount;
         return true;
     default:
         return false;
@@ -173,8 +198,11 @@ static int scan_at(scanner *s, int at)
         s->negate = is_no ? NEGATE_NOUN : NEGATE_NOTHING;
         return 1;
     }
-    if (!scan_function_word(s, entry))
+    if (!scan_function_word(s, entry, at)) {
         add_entry(s, entry, key->spelling);
+        if (entry->instrument >= 0 || entry->texture >= 0)
+            s->noun_end = at + n;
+    }
     return n;
 }
 
@@ -188,13 +216,8 @@ static tb_status scan_text(const tb_lexicon *lexicon, const char *text, bool is_
     if (status != TIMBRE_OK)
         return status;
     s.words = words;
-    s.typed = tb_arena_push(arena, (size_t)s.n_words + 1, sizeof *s.typed);
-    if (s.typed == NULL)
-        return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the %d words of a prompt", s.n_words);
-    for (int i = 0; i < s.n_words; i++) {
-        s.typed[i] = words[i].text;
+    for (int i = 0; i < s.n_words; i++)
         words[i].text = tb_lexicon_correct(lexicon, words[i].text);
-    }
     for (int at = 0; at < s.n_words;)
         at += scan_at(&s, at);
     return TIMBRE_OK;

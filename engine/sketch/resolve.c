@@ -13,7 +13,8 @@
 
 /* What the fields were decided to be, for the lists. */
 typedef struct choice {
-    const tb_finding *tempo, *key, *metre; /* NULL: none */
+    const tb_finding *tempo, *key, *metre; /* notations; NULL: none */
+    const tb_finding *pace;                /* the tempo word that counts; NULL: none */
     tb_instrument_set excluded;
 } choice;
 
@@ -52,6 +53,8 @@ static int compare_findings(const void *left, const void *right)
     order = order ? order : compare_int(a->negated, b->negated);
     order = order ? order : compare_double(a->scale, b->scale);
     order = order ? order : compare_int(b->alone, a->alone);
+    order = order ? order : compare_int(b->featured, a->featured);
+    order = order ? order : compare_int(a->level_db, b->level_db);
     return order ? order : strcmp(a->spelling, b->spelling);
 }
 
@@ -60,7 +63,10 @@ static bool is_repeat(const tb_finding *a, const tb_finding *b)
 {
     if (a->entry == NULL || b->entry == NULL)
         return a->entry == b->entry && compare_notations(&a->notation, &b->notation) == 0;
-    return a->entry == b->entry && a->negated == b->negated && a->scale == b->scale;
+    if (a->entry->instrument >= 0 && strcmp(a->spelling, b->spelling) != 0)
+        return false; /* "trombone, tuba": both are to be accounted for */
+    return a->entry == b->entry && a->negated == b->negated && a->scale == b->scale &&
+           a->level_db == b->level_db;
 }
 
 static void sort_and_merge(tb_findings *found)
@@ -183,6 +189,43 @@ static void resolve_feel(const tb_findings *found, tb_brief *out)
     out->tempo_hint_bpm = mean_or(&tempo, 0);
 }
 
+/* The tempo word that counts: a mark such as "andante" before "slow", then by the table. "very" and
+ * "slightly" move an open end. */
+static void resolve_pace(const tb_findings *found, tb_brief *out, choice *chosen)
+{
+    for (int i = 0; i < found->n; i++) {
+        const tb_finding *f = &found->items[i];
+        const tb_lexicon_entry *e = f->entry, *best = chosen->pace ? chosen->pace->entry : NULL;
+        if (e == NULL || f->negated || e->low_bpm + e->high_bpm <= 0)
+            continue;
+        bool is_mark = e->low_bpm > 0 && e->high_bpm > 0;
+        if (best == NULL || (is_mark && (best->low_bpm <= 0 || best->high_bpm <= 0)))
+            chosen->pace = f;
+    }
+    if (chosen->pace == NULL || out->tempo_bpm > 0)
+        return;
+    const tb_lexicon_entry *e = chosen->pace->entry;
+    double degree = 0.2 * (chosen->pace->scale - 1);
+    bool is_mark = e->low_bpm > 0 && e->high_bpm > 0;
+    out->tempo_low_bpm = e->low_bpm * (is_mark ? 1 : 1 + degree);
+    out->tempo_high_bpm = e->high_bpm * (is_mark ? 1 : 1 - degree);
+}
+
+/* Whether a tempo word contradicts what was chosen. */
+static bool is_pace_overruled(const tb_lexicon_entry *e, const choice *chosen)
+{
+    double low = 0, high = 0, own_high = e->high_bpm > 0 ? e->high_bpm : 1000;
+    if (e->low_bpm + e->high_bpm <= 0)
+        return false;
+    if (chosen->tempo != NULL) {
+        low = high = chosen->tempo->notation.bpm;
+    } else if (chosen->pace != NULL) {
+        low = chosen->pace->entry->low_bpm;
+        high = chosen->pace->entry->high_bpm > 0 ? chosen->pace->entry->high_bpm : 1000;
+    }
+    return high > 0 && (high < e->low_bpm || low > own_high);
+}
+
 static tb_instrument_set set_of(int id)
 {
     return (tb_instrument_set)1 << id;
@@ -203,19 +246,51 @@ static tb_instrument_set pick(const tb_lexicon_entry *e, int style, tb_instrumen
     return 0;
 }
 
+/* Whether more than one instrument or a style is named, so that "violin solo" is a part of a band.
+ */
+static bool has_company(const tb_findings *found)
+{
+    int n_instruments = 0;
+    for (int i = 0; i < found->n; i++) {
+        const tb_lexicon_entry *e = found->items[i].entry;
+        if (e == NULL || found->items[i].negated)
+            continue;
+        n_instruments += e->kind == TB_LEXICON_INSTRUMENT;
+        if (e->kind == TB_LEXICON_STYLE || (e->kind == TB_LEXICON_PLAYERS && e->n_players > 1))
+            return true;
+    }
+    return n_instruments > 1;
+}
+
+static bool is_alone(const tb_findings *found)
+{
+    bool has_others = has_company(found);
+    for (int i = 0; i < found->n; i++) {
+        const tb_finding *f = &found->items[i];
+        bool by_itself = f->entry != NULL && f->entry->texture >= 0 && f->entry->alone;
+        if (!f->negated && ((f->alone && !by_itself) || (f->featured && !has_others)))
+            return true;
+    }
+    return false;
+}
+
+static void set_level(tb_brief *out, tb_instrument_set set, int8_t level_db)
+{
+    for (int id = 0; id < TB_INSTRUMENT_COUNT; id++)
+        if ((set & set_of(id)) != 0 && level_db != 0)
+            out->level_db[id] = level_db;
+}
+
 static void resolve_instruments(const tb_findings *found, tb_brief *out, choice *chosen)
 {
-    tb_instrument_set specific = 0, wanted, excluded = 0;
-    bool is_alone = false;
+    tb_instrument_set specific = 0, wanted = 0, excluded = 0;
     for (int i = 0; i < found->n; i++) {
         const tb_lexicon_entry *e = found->items[i].entry;
         if (e != NULL && found->items[i].negated)
             excluded |= e->covers;
         if (e != NULL && !found->items[i].negated && !e->has_by_style && e->instrument >= 0)
             specific |= set_of(e->instrument);
-        is_alone |= found->items[i].alone && !found->items[i].negated;
     }
-    wanted = 0;
     for (int i = 0; i < found->n; i++) {
         const tb_lexicon_entry *e = found->items[i].entry;
         if (e == NULL || found->items[i].negated)
@@ -223,8 +298,12 @@ static void resolve_instruments(const tb_findings *found, tb_brief *out, choice 
         wanted |= e->with & ~excluded;
         if (e->instrument >= 0)
             wanted |= pick(e, out->style, specific, excluded);
+        if (e->instrument >= 0)
+            set_level(out, pick(e, out->style, specific, excluded), found->items[i].level_db);
+        if (e->n_players > 0 && (out->max_players == 0 || e->n_players < out->max_players))
+            out->max_players = (int)e->n_players;
     }
-    if (is_alone && wanted != 0)
+    if (is_alone(found) && wanted != 0)
         excluded = ~wanted;
     for (int id = 0; id < TB_INSTRUMENT_COUNT; id++) {
         out->excluded[id] = (excluded & set_of(id)) != 0;
@@ -246,9 +325,18 @@ static void resolve_textures(const tb_findings *found, tb_brief *out)
         refused[f->entry->texture] |= f->negated;
         *level = asked > *level ? asked : *level;
     }
-    for (int i = 0; i < TB_TEXTURE_COUNT; i++)
-        if (refused[i])
-            out->texture_level[i] = 0;
+    bool is_heard = false, is_silent = false, is_wanted = false;
+    for (int i = 0; i < TB_TEXTURE_COUNT; i++) {
+        out->texture_level[i] = refused[i] ? 0 : out->texture_level[i];
+        is_heard |= out->texture_level[i] > 0;
+    }
+    for (int i = 0; i < found->n; i++) {
+        const tb_finding *f = &found->items[i];
+        is_silent |= f->entry != NULL && f->entry->silent && !f->negated;
+        is_wanted |= f->entry != NULL && f->entry->texture >= 0 && (f->alone || f->featured);
+    }
+    bool has_music = out->n_instruments > 0 || out->style >= 0;
+    out->texture_only = is_heard && (is_silent || (is_wanted && !has_music));
 }
 
 /* The brief's fields hold 39 bytes: cut at a code point. The rest is zeros, so that equal briefs
@@ -320,6 +408,30 @@ static int shown_instrument(const tb_lexicon_entry *e, const tb_brief *brief)
     return e->instrument;
 }
 
+static bool is_in_band(const tb_brief *brief, int id)
+{
+    for (int i = 0; i < brief->n_instruments; i++)
+        if ((int)brief->instruments[i] == id)
+            return true;
+    return false;
+}
+
+/* What became of an entry that was asked for: "" when it is heard. */
+static const char *fate_of(const tb_lexicon_entry *e, const tb_brief *brief, const choice *chosen)
+{
+    if (e->instrument >= 0 && !is_in_band(brief, shown_instrument(e, brief)))
+        return ", no room";
+    if (e->silent && !brief->texture_only)
+        return ", nothing to play instead";
+    bool overruled = (e->kind == TB_LEXICON_STYLE && e->style != brief->style) ||
+                     (e->texture >= 0 && brief->texture_level[e->texture] == 0) ||
+                     (e->kind == TB_LEXICON_MODE && e->mode != brief->mode) ||
+                     (e->kind == TB_LEXICON_METRE && (e->beats_per_bar != brief->beats_per_bar ||
+                                                      e->beat_unit != brief->beat_unit)) ||
+                     is_pace_overruled(e, chosen);
+    return overruled ? ", overruled" : "";
+}
+
 static void format_entry(const tb_finding *f, const tb_brief *brief, const choice *chosen,
                          tb_understood *out)
 {
@@ -337,9 +449,8 @@ static void format_entry(const tb_finding *f, const tb_brief *brief, const choic
                                              : tb_instrument_get((tb_instrument_id)id)->name;
         after = !f->negated && (chosen->excluded & set_of(id)) != 0 ? ", overruled" : "";
     }
-    if (!f->negated && ((e->kind == TB_LEXICON_STYLE && e->style != brief->style) ||
-                        (e->texture >= 0 && brief->texture_level[e->texture] == 0)))
-        after = ", overruled";
+    if (!f->negated && after[0] == '\0')
+        after = fate_of(e, brief, chosen);
     snprintf(meaning, sizeof meaning, "%s%s %s%s", f->negated ? "no " : "", kinds[e->kind], name,
              after);
     copy_text(out->word, f->spelling);
@@ -382,6 +493,7 @@ void tb_findings_resolve(tb_findings *found, tb_brief *out)
     resolve_notation(found, out, &chosen);
     resolve_style(found, out);
     resolve_feel(found, out);
+    resolve_pace(found, out, &chosen);
     resolve_instruments(found, out, &chosen);
     resolve_textures(found, out);
     list_understood(found, &chosen, out);

@@ -15,13 +15,15 @@ typedef struct tb_finding {
     const char *spelling; /* of the phrase in the lexicon; NULL for a notation */
     double scale;         /* "very" and the like; of a texture also "gentle", "heavy"; 1: plain */
     bool negated;
-    bool alone; /* nothing but this plays */
+    bool alone;      /* nothing but this plays */
+    bool featured;   /* "violin solo": alone when nothing else is named */
+    int8_t level_db; /* "quiet drums" */
 } tb_finding;
 
 typedef struct tb_findings {
     tb_finding *items;
     int n;
-    char (*unknown)[TB_UNKNOWN_BYTES]; /* words without a meaning, folded */
+    char (*unknown)[TB_UNKNOWN_BYTES]; /* words without a meaning, as typed */
     int n_unknown;
 } tb_findings;
 

@@ -13,7 +13,12 @@ static const struct pull {
     {                                                                                              \
         TB_INSTRUMENT_##instrument, TB_STYLE_##style, weight                                       \
     }
+    P(PIANO, CLASSICAL, 4),
+    P(PIANO, LOFI, 3.4),
+    P(PIANO, JAZZ, 3.4),
+    P(PIANO, AMBIENT, 2.8),
     P(ELECTRIC_PIANO, LOFI, 3),
+    P(ELECTRIC_PIANO, JAZZ, 2),
     P(HARPSICHORD, CLASSICAL, 8),
     P(CLAVINET, FUNK, 6),
     P(CELESTA, CLASSICAL, 3),
@@ -23,14 +28,18 @@ static const struct pull {
     P(MARIMBA, LOFI, 2),
     P(MARIMBA, HOUSE, 1),
     P(BELLS, AMBIENT, 3),
+    P(ORGAN, JAZZ, 4),
+    P(ORGAN, CLASSICAL, 3),
     P(ORGAN, FUNK, 2),
-    P(ORGAN, ROCK, 2),
     P(CHURCH_ORGAN, CLASSICAL, 9),
-    P(ACCORDION, BOSSA, 1),
+    P(ACCORDION, CLASSICAL, 4),
+    P(ACCORDION, BOSSA, 3),
+    P(HARMONICA, JAZZ, 4),
     P(HARMONICA, ROCK, 3),
     P(NYLON_GUITAR, BOSSA, 5),
-    P(ACOUSTIC_GUITAR, ROCK, 2),
-    P(ACOUSTIC_GUITAR, BOSSA, 2),
+    P(ACOUSTIC_GUITAR, CLASSICAL, 4),
+    P(ACOUSTIC_GUITAR, BOSSA, 3),
+    P(ACOUSTIC_GUITAR, LOFI, 3),
     P(JAZZ_GUITAR, JAZZ, 6),
     P(ELECTRIC_GUITAR, ROCK, 4),
     P(ELECTRIC_GUITAR, FUNK, 2),
@@ -43,11 +52,13 @@ static const struct pull {
     P(VIOLIN, CLASSICAL, 6),
     P(CELLO, CLASSICAL, 6),
     P(HARP, CLASSICAL, 5),
+    P(HARP, AMBIENT, 4),
     P(STRINGS, CLASSICAL, 4),
     P(STRINGS, AMBIENT, 1),
     P(CHOIR, AMBIENT, 4),
     P(CHOIR, CLASSICAL, 3),
     P(TRUMPET, JAZZ, 5),
+    P(TRUMPET, CLASSICAL, 4),
     P(MUTED_TRUMPET, JAZZ, 8),
     P(TROMBONE, JAZZ, 4),
     P(FRENCH_HORN, CLASSICAL, 6),
@@ -66,10 +77,12 @@ static const struct pull {
     P(SYNTH_PAD, HOUSE, 2),
     P(SITAR, AMBIENT, 3),
     P(BANJO, ROCK, 3),
+    P(BANJO, CLASSICAL, 3),
     P(KOTO, AMBIENT, 3),
     P(KALIMBA, AMBIENT, 3),
     P(KALIMBA, LOFI, 2),
-    P(FIDDLE, ROCK, 3),
+    P(FIDDLE, CLASSICAL, 5),
+    P(DULCIMER, CLASSICAL, 4),
     P(STEEL_DRUMS, BOSSA, 3),
     P(DRUMS, ROCK, 1),
     P(DRUMS, FUNK, 1),
@@ -87,7 +100,7 @@ static const struct character {
     [TB_STYLE_LOFI] = {0.3, 0.4, {3, 6, 1, 1}},      [TB_STYLE_JAZZ] = {0.5, 0.6, {1, 2, 0, 0}},
     [TB_STYLE_FUNK] = {0.8, 0.7, {0, 0, 0, 0}},      [TB_STYLE_HOUSE] = {0.9, 0.6, {0, 0, 0, 0}},
     [TB_STYLE_ROCK] = {0.9, 0.5, {0, 0, 0, 0}},      [TB_STYLE_BOSSA] = {0.4, 0.8, {0, 0, 0, 2}},
-    [TB_STYLE_CLASSICAL] = {0.4, 0.6, {0, 0, 0, 0}}, [TB_STYLE_AMBIENT] = {0.1, 0.3, {3, 0, 6, 6}},
+    [TB_STYLE_CLASSICAL] = {0.4, 0.6, {0, 0, 0, 0}}, [TB_STYLE_AMBIENT] = {0.1, 0.3, {5, 0, 6, 6}},
 };
 
 static double closeness(double asked, double own)
@@ -108,6 +121,9 @@ static double score_of(const tb_brief *b, tb_style style)
     if (b->tempo_bpm > 0 &&
         (b->tempo_bpm < 0.9 * rules->tempo_low_bpm || b->tempo_bpm > 1.1 * rules->tempo_high_bpm))
         score -= 3;
+    if ((b->tempo_high_bpm > 0 && rules->tempo_low_bpm > b->tempo_high_bpm) ||
+        (b->tempo_low_bpm > 0 && rules->tempo_high_bpm < b->tempo_low_bpm))
+        score -= 6;
     score += 3 * closeness(0.5 + b->tempo_bias / 2, c->energy) * (b->tempo_bias != 0) / 4;
     for (int t = 0; t < TB_TEXTURE_COUNT; t++)
         score += b->texture_level[t] > 0 ? c->texture[t] : 0;

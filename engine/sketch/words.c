@@ -159,14 +159,14 @@ static tb_status push_word(splitter *s, size_t from, size_t to, tb_error *err)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a word of %zu bytes", to - from);
     if (kept[0] == '\0')
         return TIMBRE_OK; /* only invisible code points */
-    s->words[s->n_words++] = (tb_word){kept, s->text + from, s->after_break};
+    s->words[s->n_words++] = (tb_word){kept, s->text + from, (int)(to - from), s->after_break};
     s->after_break = false;
     return TIMBRE_OK;
 }
 
 static tb_status push_and(splitter *s)
 {
-    s->words[s->n_words++] = (tb_word){"and", s->text + s->at, s->after_break};
+    s->words[s->n_words++] = (tb_word){"and", s->text + s->at, 1, s->after_break};
     s->after_break = false;
     return TIMBRE_OK;
 }

@@ -15,7 +15,8 @@ typedef struct tb_word {
     const char
         *text; /* folded (tb_utf8_fold); apostrophes dropped, sharp sign '#', flat sign 'b' */
     const char *typed; /* first byte in the caller's text; its case tells "Am" from "am" */
-    bool after_break;  /* a comma, full stop, bracket or newline stands before it, or nothing */
+    int typed_bytes;
+    bool after_break; /* a comma, full stop, bracket or newline stands before it, or nothing */
 } tb_word;
 
 /*

@@ -87,7 +87,7 @@ static take make_take(const char *prompt, int seed, double duration_s, bool loop
     assert_int_equal(timbre_request_set(request, "loop", loop ? "true" : "false", NULL), TIMBRE_OK);
     timbre_generate_options options = {
         .struct_size = sizeof options,
-        .output = {.struct_size = sizeof(timbre_output), .in_memory = 1}};
+        .output = &(timbre_output){.struct_size = sizeof(timbre_output), .in_memory = 1}};
     if (timbre_generate(engine, request, &options, &made, &err) != TIMBRE_OK)
         fail_msg("'%s': %s", prompt, err.message);
     size_t len_bytes;

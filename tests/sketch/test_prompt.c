@@ -146,7 +146,7 @@ static void what_people_type_is_understood(void **state)
         {"techno bass", "", " | house | about 132 | synth bass"},
         {"guitar and electric guitar", "", " | electric guitar"},
         {"lo-fi house", "", " | lo-fi"},
-        {"string quartet", "", " | classical | about 90 | violin | cello"},
+        {"string quartet", "", " | classical | about 90 | violin | cello | alone"},
         {"ambient pads, ocean waves, light breeze", "",
          " | ambient | synth pad | wind 0.25 | waves 1"},
         {"dusty record, heavy rain", "", " | rain 1.5 | vinyl crackle 0.7"},
@@ -229,7 +229,7 @@ static void what_is_not_wanted_is_left_out(void **state)
         {"piano", "84 bpm, A minor", " | piano"},
         {"solo piano", "", " | piano | alone"},
         {"solo acoustic guitar, rain", "", " | acoustic guitar | rain 1 | alone"},
-        {"piano solo", "", " | piano"},
+        {"piano solo", "", " | piano | alone"},
         {"a cappella", "", " | choir | alone"},
         {"piano", NULL, " | piano"},
     };
