@@ -89,6 +89,17 @@ void tb_app_detail(tb_app *app, const char *fmt, ...)
     free(text);
 }
 
+void tb_app_log(tb_app *app, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    char *text = app->log != NULL ? format(fmt, args) : NULL;
+    va_end(args);
+    if (text != NULL)
+        log_line(app, "note", text);
+    free(text);
+}
+
 void tb_app_engine_log(timbre_log_level level, const char *message, void *user)
 {
     static const char *const names[] = {"debug", "info", "warning", "error"};

@@ -42,6 +42,8 @@ void tb_app_note(tb_app *app, const char *fmt, ...) TB_PRINTF(2, 3);
 void tb_app_warn(tb_app *app, const char *fmt, ...) TB_PRINTF(2, 3);
 /* Only with --verbose. */
 void tb_app_detail(tb_app *app, const char *fmt, ...) TB_PRINTF(2, 3);
+/* Only in the log file. */
+void tb_app_log(tb_app *app, const char *fmt, ...) TB_PRINTF(2, 3);
 /* For timbre_engine_options.log; user is the tb_app. May be called from any thread. Warnings are
  * shown, what is for information only with --verbose, the rest stands only in the log file. */
 void tb_app_engine_log(timbre_log_level level, const char *message, void *user);

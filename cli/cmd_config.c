@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/app.h"
@@ -112,6 +113,20 @@ static tb_status read_user_file(tb_app *app, char **text, tb_error *err)
     return *text != NULL ? TIMBRE_OK : tb_fail(err, TIMBRE_NO_MEMORY, "no memory");
 }
 
+/* A path in the file means the same wherever timbre is started: it cannot be relative. */
+static tb_status check_place(const tb_setting *setting, const char *key, const char *value,
+                             tb_error *err)
+{
+    bool is_path = setting->rule.kind == TB_VALUE_FILE || setting->rule.kind == TB_VALUE_FOLDER;
+    bool is_absolute = value[0] == '/' || strcmp(value, "~") == 0 || strncmp(value, "~/", 2) == 0;
+    if (!is_path || is_absolute || value[0] == '\0')
+        return TIMBRE_OK;
+    tb_status st = tb_fail(err, TIMBRE_BAD_INPUT, "%s '%s' is relative to the folder you are in",
+                           key, value);
+    tb_fix(err, "give the whole path: timbre config set %s \"$PWD/%s\"", key, value);
+    return st;
+}
+
 /* Set, or with value NULL unset. */
 static int change(tb_app *app, const char *key, const char *value)
 {
@@ -127,6 +142,8 @@ static int change(tb_app *app, const char *key, const char *value)
         st = tb_setting_check(setting, key, value, &err);
     if (st == TIMBRE_OK && value != NULL)
         st = tb_settings_value_check(value, &err);
+    if (st == TIMBRE_OK && value != NULL)
+        st = check_place(setting, key, value, &err);
     if (st == TIMBRE_OK)
         st = read_user_file(app, &text, &err);
     if (st == TIMBRE_OK) {
@@ -167,28 +184,69 @@ static int run_path(tb_app *app)
     return tb_app_fail(app, &err);
 }
 
+static const char *choose_editor(void)
+{
+    const char *editor = getenv("VISUAL");
+    editor = editor != NULL && editor[0] != '\0' ? editor : getenv("EDITOR");
+    return editor != NULL && editor[0] != '\0' ? editor : "vi";
+}
+
+/* Run the editor and wait for it. Through the shell: EDITOR may hold arguments. */
+static tb_status run_editor(const char *editor, const char *path, tb_error *err)
+{
+    int status = 0;
+    char *command = tb_strf("%s \"$1\"", editor);
+    pid_t child = command == NULL ? -1 : fork();
+    if (child == 0) {
+        (void)signal(SIGXFSZ, SIG_DFL);
+        execl("/bin/sh", "sh", "-c", command, "sh", path, (char *)NULL);
+        _exit(127);
+    }
+    free(command);
+    pid_t ended = child;
+    while (child > 0 && (ended = waitpid(child, &status, 0)) < 0 && errno == EINTR)
+        continue;
+    if (child < 0 || ended < 0)
+        return tb_fail_errno(err, errno, "cannot start '%s'", editor);
+    tb_status st = TIMBRE_OK;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+        st = tb_fail(err, TIMBRE_FAILED, "there is no editor '%s'", editor);
+    else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        st = tb_fail(err, TIMBRE_FAILED, "the editor '%s' ended with code %d", editor,
+                     WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+    if (st != TIMBRE_OK)
+        tb_fix(err, "name another one: EDITOR=nano timbre config edit");
+    return st;
+}
+
+/* Whether the file as it is now can be used. */
+static tb_status check_edited(tb_app *app, tb_error *err)
+{
+    tb_settings edited;
+    tb_status st = tb_settings_check_file(&edited, app->settings.user_path, err);
+    const char *at = tb_str_text(&edited.warnings);
+    for (size_t length; (length = strcspn(at, "\n")) > 0; at += length + 1)
+        tb_app_warn(app, "%.*s", (int)length, at);
+    tb_settings_deinit(&edited);
+    if (st == TIMBRE_BAD_INPUT)
+        tb_fix(err, "correct it: timbre config edit");
+    return st;
+}
+
 static int run_edit(tb_app *app)
 {
     tb_error err = {0};
     char *text = NULL;
-    const char *editor = getenv("VISUAL");
-    editor = editor != NULL && editor[0] != '\0' ? editor : getenv("EDITOR");
-    editor = editor != NULL && editor[0] != '\0' ? editor : "vi";
     tb_status st = read_user_file(app, &text, &err);
     if (st == TIMBRE_OK && text[0] == '\0')
         st = tb_settings_file_write(app->settings.user_path,
                                     "# Settings of timbre; the keys: timbre help settings\n", &err);
     free(text);
-    if (st != TIMBRE_OK)
-        return tb_app_fail(app, &err);
-    /* through the shell: EDITOR may hold arguments */
-    char *command = tb_strf("%s \"$1\"", editor);
-    (void)signal(SIGXFSZ, SIG_DFL);
-    if (command != NULL)
-        execl("/bin/sh", "sh", "-c", command, "sh", app->settings.user_path, (char *)NULL);
-    (void)tb_fail_errno(&err, command == NULL ? ENOMEM : errno, "cannot start '%s'", editor);
-    free(command);
-    return tb_app_fail(app, &err);
+    if (st == TIMBRE_OK)
+        st = run_editor(choose_editor(), app->settings.user_path, &err);
+    if (st == TIMBRE_OK)
+        st = check_edited(app, &err);
+    return st == TIMBRE_OK ? 0 : tb_app_fail(app, &err);
 }
 
 static const struct {

@@ -174,7 +174,7 @@ static void check_render(examination *e)
     timbre_take *take = NULL;
     timbre_generate_options options = {
         .struct_size = sizeof options,
-        .output = {.struct_size = sizeof options.output, .in_memory = 1}};
+        .output = &(timbre_output){.struct_size = sizeof(timbre_output), .in_memory = 1}};
     double started_s = tb_clock_seconds();
     tb_status st = timbre_request_new(&request, &err);
     if (st == TIMBRE_OK)

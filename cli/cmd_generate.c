@@ -8,6 +8,8 @@
 
 #include "cli/app.h"
 #include "cli/commands.h"
+#include "cli/dry_run.h"
+#include "cli/field_error.h"
 #include "cli/inbox.h"
 #include "cli/meter.h"
 #include "cli/paths.h"
@@ -70,14 +72,43 @@ static tb_status set_seed(const generation *g, timbre_request *request, int i, t
     return timbre_request_set(request, "seed", seed, err);
 }
 
-/* The last seed must be in range before the first take is made. */
-static tb_status check_last_seed(const generation *g, tb_error *err)
+/* The request of take i. Returns owned. */
+static tb_status make_request(const generation *g, int i, timbre_request **out, tb_error *err)
 {
-    timbre_request *last = NULL;
-    tb_status st = timbre_request_copy(g->take.request, &last, err);
-    if (st == TIMBRE_OK && g->count > 1)
-        st = set_seed(g, last, g->count - 1, err);
-    timbre_request_free(last);
+    tb_status st = timbre_request_copy(g->take.request, out, err);
+    if (st == TIMBRE_OK && i > 0)
+        st = set_seed(g, *out, i, err);
+    return st;
+}
+
+static bool append_name(json_t *names, const char *name)
+{
+    return names == NULL || json_array_append_new(names, tb_text_to_json(name)) == 0;
+}
+
+/* Every seed must be in range and every name usable before the first take is made. The names are
+ * added to the arrays `outputs` and `midis` where those are not NULL. */
+static tb_status check_takes(const generation *g, json_t *outputs, json_t *midis, tb_error *err)
+{
+    tb_take_names before = {0};
+    tb_status st = TIMBRE_OK;
+    for (int i = 0; st == TIMBRE_OK && i < g->count; i++) {
+        tb_take_names names = {0};
+        timbre_request *request = NULL;
+        st = make_request(g, i, &request, err);
+        if (st == TIMBRE_OK)
+            st = tb_take_names_init(&names, &g->place, request, i + 1, err);
+        if (st == TIMBRE_OK)
+            st = tb_take_names_check(&names, i > 0 ? &before : NULL, &g->place, err);
+        if (st == TIMBRE_OK &&
+            (!append_name(outputs, names.path != NULL ? names.path : "standard output") ||
+             (names.midi != NULL && !append_name(midis, names.midi))))
+            st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for file names");
+        timbre_request_free(request);
+        tb_take_names_deinit(&before);
+        before = names;
+    }
+    tb_take_names_deinit(&before);
     return st;
 }
 
@@ -86,6 +117,10 @@ static void on_progress(const timbre_progress *progress, void *user)
 {
     generation *g = user;
     tb_signals_hold(!g->place.to_stdout && progress->i_stage == progress->n_stages - 1);
+    if (tb_signals_wants_stop()) {
+        tb_meter_hide(&g->meter);
+        g->meter.stopped_s += tb_signals_stop();
+    }
     tb_meter_update(&g->meter, progress);
     tb_meter_update(&g->events, progress);
 }
@@ -144,18 +179,41 @@ static tb_status deliver_take(generation *g, const timbre_take *take, tb_error *
     return st;
 }
 
-static tb_status report_take(generation *g, const timbre_take *take, double elapsed_s, int i,
-                             tb_error *err)
+static tb_status report_take(generation *g, const timbre_take *take, const tb_take_names *names,
+                             double elapsed_s, int i, tb_error *err)
 {
     write_inbox(g, take);
     tb_take_note(g->app, take, elapsed_s, i == 0);
     tb_status st = print_result(g, take, err);
+    const char *path = timbre_take_path(take);
+    tb_app_log(g->app, "made %s", path != NULL ? path : "sound on standard output");
     if (st == TIMBRE_OK)
-        st = tb_take_output_write_midi(&g->place, take, err);
+        st = tb_take_output_write_midi(&g->place, names, take, err);
     if (st == TIMBRE_OK && g->take.from_recipe != NULL && i == 0)
         st = tb_take_compare(g->app, &g->take, take, err);
-    if (st == TIMBRE_OK && tb_args_has(&g->app->args, "play") && timbre_take_path(take) != NULL)
-        st = tb_play_file(g->app, timbre_take_path(take), &(tb_play_options){0}, err);
+    if (st == TIMBRE_OK && tb_args_has(&g->app->args, "play") && path != NULL)
+        st = tb_play_file(g->app, path, &(tb_play_options){0}, err);
+    return st;
+}
+
+static tb_status run_engine(generation *g, const timbre_request *request, int i, timbre_take **take,
+                            tb_error *err)
+{
+    timbre_output output = g->place.output;
+    output.index = i + 1;
+    timbre_generate_options options = {
+        .struct_size = sizeof options,
+        .output = &output,
+        .progress = on_progress,
+        .progress_user = g,
+        .cancel = tb_signals_cancel(),
+    };
+    tb_app_log(g->app, "generate '%s', seed %lld", timbre_request_text(request, "prompt"),
+               (long long)timbre_request_integer(request, "seed"));
+    tb_status st = timbre_generate(g->engine, request, &options, take, err);
+    tb_signals_hold(false);
+    if (st != TIMBRE_OK)
+        tb_field_error_explain(err, g->app);
     return st;
 }
 
@@ -163,36 +221,29 @@ static tb_status make_take(generation *g, int i, tb_error *err)
 {
     timbre_request *request = NULL;
     timbre_take *take = NULL;
-    timbre_generate_options options = {
-        .struct_size = sizeof options,
-        .output = g->place.output,
-        .progress = on_progress,
-        .progress_user = g,
-        .cancel = tb_signals_cancel(),
-    };
-    options.output.index = i + 1;
+    tb_take_names names = {0};
     if (i > 0)
         tb_signals_resume_deadline(); /* paused behind the take before */
     double started_s = tb_clock_seconds();
-    tb_status st = timbre_request_copy(g->take.request, &request, err);
-    if (st == TIMBRE_OK && i > 0)
-        st = set_seed(g, request, i, err);
+    tb_status st = make_request(g, i, &request, err);
     if (st == TIMBRE_OK)
-        st = timbre_generate(g->engine, request, &options, &take, err);
-    tb_signals_hold(false);
-    double elapsed_s = tb_clock_seconds() - started_s;
+        st = tb_take_names_init(&names, &g->place, request, i + 1, err);
+    if (st == TIMBRE_OK)
+        st = run_engine(g, request, i, &take, err);
+    double elapsed_s = tb_clock_seconds() - started_s - g->meter.stopped_s;
     if (st == TIMBRE_OK)
         st = deliver_take(g, take, err);
     if (st == TIMBRE_OK)
-        st = report_take(g, take, elapsed_s, i, err);
+        st = report_take(g, take, &names, elapsed_s, i, err);
     tb_meter_clear(&g->meter);
     tb_meter_clear(&g->events);
+    tb_take_names_deinit(&names);
     timbre_take_free(take);
     timbre_request_free(request);
     return st;
 }
 
-static tb_status make_all(generation *g, tb_error *err)
+static tb_status open_engine(generation *g, tb_error *err)
 {
     timbre_engine_options options = {
         .struct_size = sizeof options,
@@ -203,67 +254,35 @@ static tb_status make_all(generation *g, tb_error *err)
         .log_user = g->app,
         .log_level = g->app->log != NULL ? TIMBRE_LOG_DEBUG : TIMBRE_LOG_INFO,
     };
+    return timbre_engine_new(&options, &g->engine, err);
+}
+
+static tb_status make_all(generation *g, tb_error *err)
+{
     tb_signals_catch(); /* before this there is nothing to undo: signals end the process */
     tb_meter_init(&g->meter, g->app);
     if (g->wants_events)
         tb_meter_init_json(&g->events, stdout);
-    tb_status st = check_last_seed(g, err);
+    tb_status st = check_takes(g, NULL, NULL, err);
     if (st == TIMBRE_OK)
-        st = timbre_engine_new(&options, &g->engine, err);
+        st = open_engine(g, err);
     for (int i = 0; st == TIMBRE_OK && i < g->count; i++)
         st = make_take(g, i, err);
     return st;
 }
 
-/* Where the takes would go; names are still patterns, because they hold the time. Owned. */
-static char *describe_output(const generation *g)
-{
-    if (g->place.to_stdout)
-        return tb_strdup("standard output");
-    if (g->place.output.path != NULL)
-        return tb_strdup(g->place.output.path);
-    return tb_strf("%s/%s.%s", g->place.output.dir, g->place.output.pattern,
-                   timbre_request_text(g->take.request, "output_format"));
-}
-
-static void print_fields(const json_t *request)
-{
-    const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)request, name, value)
-    {
-        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-        printf("%-17s ", name);
-        tb_print_clean(stdout, text == NULL ? "" : text);
-        printf("\n");
-        free(text);
-    }
-}
-
-static int dry_run(const generation *g)
+static int dry_run(generation *g)
 {
     tb_error err = {0};
-    tb_status st = TIMBRE_OK;
-    char *text = timbre_request_format(g->take.request);
-    char *output = describe_output(g);
-    json_t *request = text == NULL ? NULL : json_loads(text, 0, NULL);
-    if (request == NULL || output == NULL) {
-        st = tb_fail(&err, TIMBRE_NO_MEMORY, "no memory to describe the request");
-    } else if (g->app->wants_json) {
-        st = tb_json_print(json_pack("{s:i, s:b, s:O, s:o, s:i}", "schema", 1, "dry_run", 1,
-                                     "request", request, "output", tb_text_to_json(output), "count",
-                                     g->count),
-                           &err);
-    } else {
-        print_fields(request);
-        printf("%-17s %d\n%-17s ", "count", g->count, "output");
-        tb_print_clean(stdout, output);
-        printf("\n");
-    }
-    json_decref(request);
-    free(output);
-    free(text);
-    return st == TIMBRE_OK ? 0 : tb_app_report(g->app, &err);
+    json_t *outputs = json_array(), *midis = json_array();
+    tb_status st = check_takes(g, outputs, midis, &err);
+    if (st == TIMBRE_OK)
+        st = open_engine(g, &err);
+    if (st == TIMBRE_OK)
+        st = tb_dry_run_print(g->app, g->engine, g->take.request, outputs, midis, &err);
+    json_decref(outputs);
+    json_decref(midis);
+    return st == TIMBRE_OK ? 0 : tb_app_fail(g->app, &err);
 }
 
 /* A cancelled generation is told apart by what cancelled it; returns the exit code. */
@@ -309,6 +328,7 @@ int tb_cmd_generate(tb_app *app)
     generation g = {.app = app};
     tb_error err = {0};
     double limit_s = tb_args_number(&app->args, "timeout", 0);
+    tb_signals_catch_stop();
     if (limit_s > 0)
         tb_signals_set_deadline(limit_s); /* covers a prompt that never ends */
     tb_status st = prepare(&g, &err);

@@ -125,19 +125,22 @@ static const char *const generate_text[] = {
     "Until a neural model is installed the sketch answers: it reads style, mood, instruments, "
     "tempo and key from the prompt, arranges them and plays the result through a SoundFont. "
     "It is a sketch and not the AI model, and says so. Words that it does not know are no "
-    "error; --verbose shows what it understood.",
+    "error; they are named, and --verbose shows what it understood.",
     "The file carries its recipe: everything that is needed to make the same samples again. "
     "--from reads it and names each ingredient that differs on this machine.",
     "PATH may be a folder, or a name with {date} {time} {slug} {seed} {n} {model} in it; its "
-    "ending chooses the format. A file that exists is not overwritten without --force. Names "
+    "ending chooses the format; --midi takes such a name too. In a folder given with -o the "
+    "takes stand directly, without a folder for the day. A file that exists is not overwritten "
+    "without --force. Names "
     "that Timbre chooses itself get a number instead.",
     "Options for a field of the request can be taken back: --no-loop with --from makes a take "
     "that is no loop.",
     NULL};
 
 static const char *const show_text[] = {
-    "Prints what an audio file is, and the recipe inside when it is a take. Reads every "
-    "format that libsndfile reads.",
+    "Prints what an audio file is, and for a take the music and the recipe inside. Reads every "
+    "format that libsndfile reads, and the sidecar of a take (FILE.json).",
+    "A take that is shorter or longer than its recipe says is reported as damaged (exit code 8).",
     NULL};
 
 static const char *const play_text[] = {
@@ -148,7 +151,7 @@ static const char *const play_text[] = {
 static const char *const config_text[] = {
     "Shows and changes the settings. The actions are list, get KEY, set KEY VALUE, unset KEY, "
     "path and edit; list is the one without a name. path prints the name of the user's file, "
-    "edit opens it in an editor.",
+    "edit opens it in an editor and checks it afterwards. Paths are stored whole.",
     "A flag beats the environment, the environment beats the user's file, that beats the "
     "system's file and that the built-in value. Changes keep the comments and the order of "
     "the file. The keys are described in timbre-config(5).",
@@ -212,7 +215,7 @@ static const tb_command table[] = {
     {.name = "play",
      .summary = "play an audio file",
      .operands = "FILE",
-     .operand_kind = TB_OPERAND_FILE,
+     .operand_kind = TB_OPERAND_AUDIO,
      .max_operands = 1,
      .text = play_text,
      .options = play_options,

@@ -22,6 +22,7 @@ typedef enum tb_operand_kind {
     TB_OPERAND_NONE,
     TB_OPERAND_TEXT,
     TB_OPERAND_FILE,
+    TB_OPERAND_AUDIO,  /* a file to listen to */
     TB_OPERAND_CHOICE, /* one of operand_choices */
     TB_OPERAND_CONFIG, /* an action, then a settings key */
     TB_OPERAND_TOPIC,  /* a command or a help topic */

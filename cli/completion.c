@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/settings.h"
 #include "cli/topics.h"
+#include "timbre/request.h"
 
 static void append_words(tb_str *out, const char *const *words)
 {
@@ -37,6 +38,26 @@ static void append_topic_names(tb_str *out)
     const tb_topic *topics = tb_topics(&n);
     for (size_t i = 0; i < n; i++)
         tb_str_appendf(out, " %s", topics[i].name);
+}
+
+/* What `timbre play` is offered. */
+static const char *const audio_endings[] = {"wav", "flac", "ogg", "opus", "mp3", "aiff", NULL};
+
+static void append_endings(tb_str *out)
+{
+    for (size_t i = 0; audio_endings[i] != NULL; i++)
+        tb_str_appendf(out, "%s%s", i == 0 ? "" : "|", audio_endings[i]);
+}
+
+/* The words that a setting may have, its own or its request field's; NULL: any. */
+static const char *const *choices_of(const tb_setting *setting)
+{
+    size_t n;
+    const timbre_field *fields = timbre_request_fields(&n);
+    for (size_t i = 0; setting->field != NULL && i < n; i++)
+        if (strcmp(fields[i].name, setting->field) == 0)
+            return fields[i].choices;
+    return setting->rule.choices;
 }
 
 static bool is_path(tb_value_kind kind)
@@ -108,6 +129,25 @@ static void append_bash_options(tb_str *out, const tb_command *command)
     tb_str_append(out, "' ;;\n");
 }
 
+static void append_bash_setting_values(tb_str *out)
+{
+    size_t n;
+    const tb_setting *settings = tb_settings_table(&n);
+    for (size_t i = 0; i < n; i++) {
+        const char *const *choices = choices_of(&settings[i]);
+        if (choices == NULL && !is_path(settings[i].rule.kind))
+            continue;
+        tb_str_appendf(out, " set:%s.%s) ", settings[i].section, settings[i].name);
+        if (choices == NULL) {
+            tb_str_append(out, "_timbre_files \"$cur\" ;;");
+            continue;
+        }
+        tb_str_append(out, "words='");
+        append_words(out, choices);
+        tb_str_append(out, "' ;;");
+    }
+}
+
 static void append_bash_operands(tb_str *out, const tb_command *command)
 {
     tb_str_appendf(out, "    %s) ", command->name);
@@ -115,17 +155,22 @@ static void append_bash_operands(tb_str *out, const tb_command *command)
     case TB_OPERAND_FILE:
         tb_str_append(out, "_timbre_files \"$cur\"");
         break;
+    case TB_OPERAND_AUDIO:
+        tb_str_append(out, "_timbre_audio \"$cur\"");
+        break;
     case TB_OPERAND_CHOICE:
         tb_str_append(out, "words='");
         append_words(out, command->operand_choices);
         tb_str_append(out, "'");
         break;
     case TB_OPERAND_CONFIG:
-        tb_str_append(out, "case $prev in config) words='");
+        tb_str_append(out, "case ${COMP_WORDS[COMP_CWORD-2]}:$prev in *:config) words='");
         append_words(out, command->operand_choices);
-        tb_str_append(out, "' ;; get|set|unset) words='");
+        tb_str_append(out, "' ;; config:get|config:set|config:unset) words='");
         append_setting_keys(out);
-        tb_str_append(out, "' ;; esac");
+        tb_str_append(out, "' ;;");
+        append_bash_setting_values(out);
+        tb_str_append(out, " esac");
         break;
     case TB_OPERAND_TOPIC:
         tb_str_append(out, "words='");
@@ -148,6 +193,12 @@ static void format_bash(tb_str *out)
     tb_str_append(out, "# Completion of timbre for bash: source <(timbre completion bash)\n"
                        "_timbre_files()\n{\n    local IFS=$'\\n'\n"
                        "    COMPREPLY=($(compgen -f -- \"$1\"))\n"
+                       "    compopt -o filenames 2>/dev/null\n}\n\n"
+                       "_timbre_audio()\n{\n    local IFS=$'\\n' file\n    COMPREPLY=()\n"
+                       "    for file in $(compgen -f -- \"$1\"); do\n"
+                       "        [[ -d $file || $file =~ \\.(");
+    append_endings(out);
+    tb_str_append(out, ")$ ]] && COMPREPLY+=(\"$file\")\n    done\n"
                        "    compopt -o filenames 2>/dev/null\n}\n\n"
                        "_timbre()\n{\n"
                        "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
@@ -210,11 +261,31 @@ static void append_zsh_option(tb_str *out, const tb_option *option)
     }
 }
 
+static void append_zsh_setting_values(tb_str *out)
+{
+    size_t n;
+    const tb_setting *settings = tb_settings_table(&n);
+    for (size_t i = 0; i < n; i++) {
+        const char *const *choices = choices_of(&settings[i]);
+        if (choices == NULL && !is_path(settings[i].rule.kind))
+            continue;
+        tb_str_appendf(out, " (%s.%s) ", settings[i].section, settings[i].name);
+        tb_str_append(out, choices == NULL ? "_files" : "compadd ");
+        append_words(out, choices);
+        tb_str_append(out, " ;;");
+    }
+}
+
 static void append_zsh_operands(tb_str *out, const tb_command *command)
 {
     switch (command->operand_kind) {
     case TB_OPERAND_FILE:
         tb_str_append(out, "            '*:file:_files'\n");
+        break;
+    case TB_OPERAND_AUDIO:
+        tb_str_append(out, "            '*:file:_files -g \"*.(");
+        append_endings(out);
+        tb_str_append(out, ")\"'\n");
         break;
     case TB_OPERAND_CHOICE:
         tb_str_append(out, "            '1:shell:(");
@@ -226,7 +297,9 @@ static void append_zsh_operands(tb_str *out, const tb_command *command)
         append_words(out, command->operand_choices);
         tb_str_append(out, ")' '2:key:(");
         append_setting_keys(out);
-        tb_str_append(out, ")'\n");
+        tb_str_append(out, ")' '3:value:{case $words[CURRENT-1] in");
+        append_zsh_setting_values(out);
+        tb_str_append(out, " esac}'\n");
         break;
     case TB_OPERAND_TOPIC:
         tb_str_append(out, "            '1:topic:(");
@@ -313,14 +386,43 @@ static void append_fish_option(tb_str *out, const char *condition, const tb_opti
     tb_str_append(out, "'\n");
 }
 
+static void append_fish_setting_values(tb_str *out)
+{
+    size_t n;
+    const tb_setting *settings = tb_settings_table(&n);
+    for (size_t i = 0; i < n; i++) {
+        const char *const *choices = choices_of(&settings[i]);
+        if (choices == NULL && !is_path(settings[i].rule.kind))
+            continue;
+        tb_str_appendf(out,
+                       "complete -c timbre -n '__fish_seen_subcommand_from set; and "
+                       "__fish_seen_subcommand_from %s.%s' ",
+                       settings[i].section, settings[i].name);
+        tb_str_append(out, choices == NULL ? "-F" : "-a '");
+        append_words(out, choices);
+        tb_str_append(out, choices == NULL ? "\n" : "'\n");
+    }
+}
+
 static void append_fish_operands(tb_str *out, const tb_command *command, const char *condition)
 {
     if (command->operand_kind == TB_OPERAND_FILE) {
         tb_str_appendf(out, "complete -c timbre%s -F\n", condition);
         return;
     }
+    if (command->operand_kind == TB_OPERAND_AUDIO) {
+        tb_str_appendf(out,
+                       "complete -c timbre%s -x -a \"(__fish_complete_path (commandline -ct)"
+                       " | string match -re '(/|\\.(",
+                       condition);
+        append_endings(out);
+        tb_str_append(out, "))(\\t|\\$)')\"\n");
+        return;
+    }
     if (command->operand_kind == TB_OPERAND_TEXT || command->operand_kind == TB_OPERAND_NONE)
         return;
+    if (command->operand_kind == TB_OPERAND_CONFIG)
+        append_fish_setting_values(out);
     tb_str_appendf(out, "complete -c timbre%s -a '", condition);
     append_words(out, command->operand_choices);
     if (command->operand_kind == TB_OPERAND_CONFIG) {

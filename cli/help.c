@@ -1,12 +1,16 @@
 #include "cli/help.h"
 
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "engine/base/str.h"
 #include "engine/base/utf8.h"
 
 enum {
-    COLUMNS = 80,
+    COLUMNS = 80, /* where standard output is no terminal */
+    COLUMNS_MIN = 40,
+    COLUMNS_MAX = 100,      /* longer lines are hard to read */
     TAG_COLUMNS = 26,       /* of the short help, with the indent of 2 */
     SHORT_OPTIONS_MAX = 15, /* what 24 lines leave */
     INDENT = 4,
@@ -52,8 +56,13 @@ static void print_short_program(FILE *out)
     fputs("timbre generate \"lo-fi piano over gentle rain\"\ntimbre play take.wav\n\n"
           "usage: timbre COMMAND [ARGUMENTS]\n\n",
           out);
-    for (size_t i = 0; i < n; i++)
-        print_row(out, commands[i].name, commands[i].summary);
+    for (size_t i = 0; i < n; i++) {
+        char tag[TAG_COLUMNS];
+        const char *alias = commands[i].alias;
+        (void)snprintf(tag, sizeof tag, "%s%s%s", commands[i].name, alias != NULL ? ", " : "",
+                       alias != NULL ? alias : "");
+        print_row(out, tag, commands[i].summary);
+    }
     fputs("\n", out);
     print_options(out, NULL);
     fputs("\nMore: timbre help COMMAND\n", out);
@@ -71,14 +80,24 @@ int tb_help_print_short(FILE *out, const tb_command *command)
     return 0;
 }
 
+static int text_columns(void)
+{
+    struct winsize size;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+        return COLUMNS;
+    return size.ws_col < COLUMNS_MIN   ? COLUMNS_MIN
+           : size.ws_col > COLUMNS_MAX ? COLUMNS_MAX
+                                       : size.ws_col;
+}
+
 /* Text in words, from column `indent` on. */
 static void print_wrapped(const char *text, int indent)
 {
-    int column = 0;
+    int column = 0, columns = text_columns();
     while (*text != '\0') {
         size_t length = strcspn(text, " ");
         int wide = tb_utf8_columns(text, length);
-        if (column > 0 && column + 1 + wide > COLUMNS) {
+        if (column > 0 && column + 1 + wide > columns) {
             printf("\n");
             column = 0;
         }

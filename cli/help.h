@@ -11,7 +11,8 @@
 int tb_help_print_short(FILE *out, const tb_command *command);
 /* The manual page of a command (NULL: the program) on standard output; the exit code. */
 int tb_help_print(tb_app *app, const tb_command *command);
-/* A page as plain text of at most 80 columns; the exit code. */
+/* A page as plain text as wide as the terminal (40 to 100 columns; 80 without one); the exit code.
+ */
 int tb_page_print(tb_app *app, const tb_page *page);
 
 /* "-s, --seed N" into out, for help and messages. */

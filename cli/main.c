@@ -12,6 +12,7 @@
 #include "cli/app.h"
 #include "cli/commands.h"
 #include "cli/help.h"
+#include "cli/meter.h"
 #include "cli/signals.h"
 
 static bool is_set(const char *variable)
@@ -24,8 +25,7 @@ static bool decide_color(const char *when, int fd)
 {
     if (strcmp(when, "auto") != 0)
         return strcmp(when, "always") == 0;
-    const char *term = getenv("TERM");
-    return isatty(fd) && !is_set("NO_COLOR") && term != NULL && strcmp(term, "dumb") != 0;
+    return isatty(fd) && !is_set("NO_COLOR") && tb_terminal_can_draw();
 }
 
 static void begin_speaking(tb_app *app)

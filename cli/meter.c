@@ -1,5 +1,6 @@
 #include "cli/meter.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -26,7 +27,8 @@ static tb_meter_mode mode_of(const tb_app *app)
         if (strcmp(asked, modes[i].name) == 0)
             return modes[i].mode;
     /* what --verbose says would run into a bar */
-    return isatty(STDERR_FILENO) && !app->is_verbose ? TB_METER_BAR : TB_METER_LINES;
+    bool has_bar = isatty(STDERR_FILENO) && tb_terminal_can_draw() && !app->is_verbose;
+    return has_bar ? TB_METER_BAR : TB_METER_LINES;
 }
 
 void tb_meter_init(tb_meter *meter, const tb_app *app)
@@ -38,6 +40,20 @@ void tb_meter_init(tb_meter *meter, const tb_app *app)
 void tb_meter_init_json(tb_meter *meter, FILE *out)
 {
     *meter = (tb_meter){.mode = TB_METER_JSON, .out = out, .i_stage = -1};
+}
+
+bool tb_terminal_can_draw(void)
+{
+    const char *term = getenv("TERM");
+    return term != NULL && term[0] != '\0' && strcmp(term, "dumb") != 0;
+}
+
+void tb_line_rewind(FILE *out, int drawn_columns)
+{
+    int rows = (drawn_columns - 1) / tb_terminal_columns();
+    fputs("\r", out);
+    if (drawn_columns > 0 && rows > 0)
+        fprintf(out, "\033[%dA\033[J", rows);
 }
 
 int tb_terminal_columns(void)
@@ -65,12 +81,13 @@ void tb_bar_print(FILE *out, double fraction, int columns, bool is_utf8)
     fputs(is_utf8 ? "▏" : "]", out);
 }
 
-static void print_left(FILE *out, double fraction, double elapsed_s)
+/* Returns the columns written. */
+static int print_left(FILE *out, double fraction, double elapsed_s)
 {
     if (fraction < 0.05 || elapsed_s < 0.5)
-        return; /* too early to say */
+        return 0; /* too early to say */
     int left_s = (int)(elapsed_s * (1 - fraction) / fraction + 0.5);
-    fprintf(out, "  %d:%02d left", left_s / 60, left_s % 60);
+    return fprintf(out, "  %d:%02d left", left_s / 60, left_s % 60);
 }
 
 /* One line, redrawn as a whole inside a synchronised update (mode 2026), so that it never flickers.
@@ -80,14 +97,19 @@ static void draw_bar(tb_meter *m, const timbre_progress *p)
     enum { TEXT_COLUMNS = 8 + 2 + 5 + 13 }; /* stage, frame, percent, time left */
     int columns = tb_terminal_columns() - TEXT_COLUMNS - 1;
     columns = columns > 40 ? 40 : columns;
-    fputs("\033[?2026h\r", m->out);
+    fputs("\033[?2026h", m->out);
+    tb_line_rewind(m->out, m->is_drawn ? m->drawn_columns : 0);
     int wide = tb_utf8_columns(p->stage, strlen(p->stage));
-    fprintf(m->out, "%s%*s ", p->stage, wide < 7 ? 7 - wide : 0, "");
-    if (columns >= 4)
+    int pad = wide < 7 ? 7 - wide : 0;
+    fprintf(m->out, "%s%*s ", p->stage, pad, "");
+    m->drawn_columns = wide + pad + 1;
+    if (columns >= 4) {
         tb_bar_print(m->out, p->fraction, columns, m->is_utf8);
-    fprintf(m->out, " %3d%%", (int)(p->fraction * 100));
+        m->drawn_columns += columns + 2;
+    }
+    m->drawn_columns += fprintf(m->out, " %3d%%", (int)(p->fraction * 100));
     if (columns >= 4)
-        print_left(m->out, p->fraction, p->elapsed_s);
+        m->drawn_columns += print_left(m->out, p->fraction, p->elapsed_s - m->stopped_s);
     fputs("\033[K\033[?2026l", m->out);
     (void)fflush(m->out);
     m->is_drawn = true;
@@ -135,12 +157,19 @@ void tb_meter_update(tb_meter *m, const timbre_progress *p)
         print_event(m->out, p, is_new_stage);
 }
 
-void tb_meter_clear(tb_meter *m)
+void tb_meter_hide(tb_meter *m)
 {
     if (m->is_drawn) {
-        fputs("\r\033[K", m->out);
+        tb_line_rewind(m->out, m->drawn_columns);
+        fputs("\033[K", m->out);
         (void)fflush(m->out);
     }
     m->is_drawn = false;
+}
+
+void tb_meter_clear(tb_meter *m)
+{
+    tb_meter_hide(m);
     m->i_stage = -1;
+    m->stopped_s = 0;
 }

@@ -22,15 +22,19 @@ typedef struct tb_meter {
     tb_meter_mode mode;
     FILE *out;
     bool is_utf8;
-    bool is_drawn;  /* a bar stands on the screen */
-    int i_stage;    /* last shown; -1: none */
-    double shown_s; /* monotonic time of the last draw */
+    bool is_drawn;     /* a bar stands on the screen */
+    int i_stage;       /* last shown; -1: none */
+    double shown_s;    /* monotonic time of the last draw */
+    double stopped_s;  /* for which the process was stopped: not counted as work */
+    int drawn_columns; /* width of the bar's line */
 } tb_meter;
 
 /* Mode from --progress, settings and whether standard error is a terminal. */
 void tb_meter_init(tb_meter *meter, const tb_app *app);
 void tb_meter_update(tb_meter *meter, const timbre_progress *progress);
-/* Wipe the bar, so that other lines can be written. */
+/* Wipe the bar, so that other lines can be written; it comes back with the next update. */
+void tb_meter_hide(tb_meter *meter);
+/* Wipe the bar and begin anew, for the next take. */
 void tb_meter_clear(tb_meter *meter);
 
 /* The same as JSON lines on `out`, for --events and --progress json: "stage" when one begins, then
@@ -39,6 +43,11 @@ void tb_meter_init_json(tb_meter *meter, FILE *out);
 
 /* A bar of `columns` cells filled by `fraction`, with eighths of a cell in UTF-8. */
 void tb_bar_print(FILE *out, double fraction, int columns, bool is_utf8);
+/* To the beginning of a line of `drawn_columns` that was drawn, which a terminal made narrower
+ * since may have broken into several; those are wiped. */
+void tb_line_rewind(FILE *out, int drawn_columns);
+/* Whether TERM names a terminal that understands what the bar needs. */
+bool tb_terminal_can_draw(void);
 /* Columns of the terminal behind standard error; 80 when unknown. */
 int tb_terminal_columns(void);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "engine/base/number.h"
 
 typedef struct {
     tb_args *args;
@@ -47,6 +48,9 @@ static bool is_final(parser *p, const tb_option *option)
 static tb_status take(parser *p, const tb_option *option, const char *shown, const char *value)
 {
     tb_status st = tb_value_check(&option->rule, shown, value, p->err);
+    bool is_time = option->value_name != NULL && strcmp(option->value_name, "SEC") == 0;
+    if (st != TIMBRE_OK && is_time)
+        tb_fix(p->err, "give it in seconds, such as 90");
     return st != TIMBRE_OK ? st : add_item(p, option, value);
 }
 
@@ -202,6 +206,14 @@ static tb_status parse_operand(parser *p, const char *word)
     return TIMBRE_OK;
 }
 
+/* "-1" in "config set KEY -1": no option is called like that. */
+static bool is_negative_number(const parser *p, const char *word)
+{
+    double value;
+    return word[0] == '-' && (word[1] == '.' || (word[1] >= '0' && word[1] <= '9')) &&
+           find_short(p, word[1]) == NULL && tb_number_parse(word, &value);
+}
+
 tb_status tb_args_parse(tb_args *args, int argc, char **argv, tb_error *err)
 {
     *args = (tb_args){0};
@@ -214,7 +226,8 @@ tb_status tb_args_parse(tb_args *args, int argc, char **argv, tb_error *err)
     while (p.at < p.argc) {
         const char *word = argv[p.at++];
         tb_status st;
-        if (only_operands || word[0] != '-' || word[1] == '\0')
+        bool is_operand = word[0] != '-' || word[1] == '\0' || is_negative_number(&p, word);
+        if (only_operands || is_operand)
             st = parse_operand(&p, word);
         else if (strcmp(word, "--") == 0)
             only_operands = true, st = TIMBRE_OK;
@@ -251,5 +264,8 @@ bool tb_args_has(const tb_args *args, const char *name)
 double tb_args_number(const tb_args *args, const char *name, double otherwise)
 {
     const char *text = tb_args_value(args, name);
-    return text == NULL ? otherwise : strtod(text, NULL);
+    double value = otherwise;
+    if (text != NULL)
+        (void)tb_number_parse(text, &value); /* checked by the parser */
+    return value;
 }

@@ -26,8 +26,10 @@ typedef struct {
     float gain;
     bool loops, at_end, is_paused, is_done;
     bool has_keys, has_line;
+    int drawn_columns; /* width of the line; 0: none stands there */
     tb_keys keys;
-    struct termios saved_terminal; /* valid with has_keys */
+    bool is_saved; /* saved_terminal is the terminal as it was found */
+    struct termios saved_terminal;
 } playing;
 
 /* Fill the device's ring as far as it goes. */
@@ -120,20 +122,73 @@ static tb_status wait_for_keys(playing *p, tb_error *err)
     return st;
 }
 
-static void show_line(const playing *p)
+/* A shell has the terminal: what is written would run into its prompt. */
+static bool is_in_background(int fd)
 {
-    if (!p->has_line)
+    pid_t owner = tcgetpgrp(fd);
+    return owner >= 0 && owner != getpgrp();
+}
+
+static void show_line(playing *p)
+{
+    if (!p->has_line || is_in_background(STDERR_FILENO))
         return;
     double at_s = (double)current_frame(p) / p->info.rate_hz;
     double all_s = (double)p->info.n_frames / p->info.rate_hz;
     int columns = tb_terminal_columns() - 32;
     columns = columns > 40 ? 40 : columns;
-    fprintf(stderr, "\033[?2026h\r%s %d:%02d ", p->is_paused ? "paused " : "playing",
-            (int)at_s / 60, (int)at_s % 60);
-    if (columns >= 4)
+    fputs("\033[?2026h", stderr);
+    tb_line_rewind(stderr, p->drawn_columns);
+    p->drawn_columns = fprintf(stderr, "%s %d:%02d ", p->is_paused ? "paused " : "playing",
+                               (int)at_s / 60, (int)at_s % 60);
+    if (columns >= 4) {
         tb_bar_print(stderr, all_s > 0 ? at_s / all_s : 0, columns, p->app->is_utf8);
-    fprintf(stderr, " %d:%02d\033[K\033[?2026l", (int)all_s / 60, (int)all_s % 60);
+        p->drawn_columns += columns + 2;
+    }
+    p->drawn_columns += fprintf(stderr, " %d:%02d", (int)all_s / 60, (int)all_s % 60);
+    fputs("\033[K\033[?2026l", stderr);
     (void)fflush(stderr);
+}
+
+/* Keys one by one and without echo; Ctrl-C stays a signal. Not when in the background, where
+ * changing the terminal would stop the process. */
+static void take_terminal(playing *p)
+{
+    p->has_keys = false;
+    p->has_line = isatty(STDERR_FILENO) && tb_terminal_can_draw() && !p->app->is_quiet;
+    if (!isatty(STDIN_FILENO) || tcgetpgrp(STDIN_FILENO) != getpgrp())
+        return;
+    if (!p->is_saved && tcgetattr(STDIN_FILENO, &p->saved_terminal) != 0)
+        return;
+    p->is_saved = true;
+    struct termios raw = p->saved_terminal;
+    raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+    raw.c_cc[VMIN] = 1;
+    raw.c_cc[VTIME] = 0;
+    p->has_keys = tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
+}
+
+static void give_terminal_back(playing *p)
+{
+    if (p->is_saved && !is_in_background(STDIN_FILENO))
+        (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &p->saved_terminal);
+    if (p->has_line && !is_in_background(STDERR_FILENO)) {
+        tb_line_rewind(stderr, p->drawn_columns);
+        fputs("\033[K", stderr);
+        p->drawn_columns = 0;
+    }
+}
+
+/* Ctrl-Z: the shell gets the terminal as it was; after fg it is ours again. */
+static void suspend(playing *p)
+{
+    tb_player_pause(p->player, true);
+    give_terminal_back(p);
+    (void)fflush(stderr);
+    (void)tb_signals_stop();
+    take_terminal(p);
+    if (!p->is_paused)
+        tb_player_pause(p->player, false);
 }
 
 static tb_status run(playing *p, tb_error *err)
@@ -144,6 +199,10 @@ static tb_status run(playing *p, tb_error *err)
     for (int tick = 0; st == TIMBRE_OK && !p->is_done; tick++) {
         if (tb_signals_caught() != 0)
             return tb_fail(err, TIMBRE_CANCELLED, "interrupted");
+        if (tb_signals_wants_stop())
+            suspend(p);
+        else if (tb_signals_take_continued()) /* after SIGSTOP, or fg after bg */
+            take_terminal(p);
         if (tick % TICKS_PER_LINE == 0)
             show_line(p);
         st = wait_for_keys(p, err);
@@ -153,29 +212,6 @@ static tb_status run(playing *p, tb_error *err)
             p->is_done = true;
     }
     return st;
-}
-
-/* Keys one by one and without echo; Ctrl-C stays a signal. Not when in the background, where
- * changing the terminal would stop the process. */
-static void take_terminal(playing *p)
-{
-    p->has_line = isatty(STDERR_FILENO) && !p->app->is_quiet;
-    if (!isatty(STDIN_FILENO) || tcgetpgrp(STDIN_FILENO) != getpgrp() ||
-        tcgetattr(STDIN_FILENO, &p->saved_terminal) != 0)
-        return;
-    struct termios raw = p->saved_terminal;
-    raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
-    raw.c_cc[VMIN] = 1;
-    raw.c_cc[VTIME] = 0;
-    p->has_keys = tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
-}
-
-static void give_terminal_back(playing *p, bool had_keys)
-{
-    if (had_keys)
-        (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &p->saved_terminal);
-    if (p->has_line)
-        fputs("\r\033[K", stderr);
 }
 
 static tb_status open_all(playing *p, const char *path, const tb_play_options *options,
@@ -213,10 +249,10 @@ tb_status tb_play_file(tb_app *app, const char *path, const tb_play_options *opt
     tb_status st = open_all(&p, path, options, err);
     if (st == TIMBRE_OK) {
         tb_signals_hold(true); /* the terminal is given back before anything ends the process */
+        tb_signals_catch_stop();
         take_terminal(&p);
-        bool had_keys = p.has_keys;
         st = run(&p, err);
-        give_terminal_back(&p, had_keys);
+        give_terminal_back(&p);
         tb_signals_hold(false);
         tb_player_close(p.player);
     }

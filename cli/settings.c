@@ -4,11 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
+#include "cli/field_error.h"
 #include "cli/paths.h"
 #include "cli/settings_file.h"
 #include "engine/base/limits.h"
+#include "engine/base/number.h"
+#include "timbre/engine.h"
 #include "timbre/request.h"
 
 static const char *const color_choices[] = {"auto", "always", "never", NULL};
@@ -30,7 +34,8 @@ static const tb_setting table[] = {
      NULL,
      NULL,
      NULL,
-     "name of a take below the folder, without its ending"},
+     "name of a take below the folder, without its ending",
+     .is_pattern = true},
     {"output",
      "format",
      {.kind = TB_VALUE_TEXT},
@@ -150,7 +155,47 @@ static tb_status check_field(const tb_setting *setting, const char *shown, const
     if (st == TIMBRE_OK)
         st = timbre_request_set(scratch, setting->field, value, &why);
     timbre_request_free(scratch);
-    return st == TIMBRE_OK ? st : tb_fail(err, st, "%s: %s", shown, why.message);
+    if (st == TIMBRE_OK)
+        return st;
+    tb_field_error_rename(&why, setting->field, shown);
+    if (err != NULL)
+        *err = why;
+    return st;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), n = strlen(end);
+    return length >= n && strcasecmp(text + length - n, end) == 0;
+}
+
+/* A name of takes: only braces that are known, and no ending, which comes from the format. */
+static tb_status check_pattern(const char *shown, const char *value, tb_error *err)
+{
+    timbre_request *scratch = NULL;
+    char *name = NULL;
+    tb_error why = {0};
+    tb_status st = timbre_request_new(&scratch, &why);
+    if (st == TIMBRE_OK)
+        st = timbre_request_set(scratch, "prompt", "x", &why);
+    if (st == TIMBRE_OK)
+        st = timbre_request_resolve(scratch, &why);
+    if (st == TIMBRE_OK)
+        st = timbre_expand_name(value, scratch, 1, &name, &why);
+    timbre_request_free(scratch);
+    free(name);
+    if (st != TIMBRE_OK) {
+        (void)tb_fail(err, st, "%.250s: %.250s", shown, why.message);
+        tb_fix(err, "%s",
+               why.fix[0] != '\0' ? why.fix : "known are {date} {time} {slug} {seed} {n} {model}");
+        return st;
+    }
+    if (ends_with(value, ".wav") || ends_with(value, ".flac") || ends_with(value, "/")) {
+        st = tb_fail(err, TIMBRE_BAD_INPUT, "%s '%.80s' ends in '%s'", shown, value,
+                     ends_with(value, "/") ? "/" : strrchr(value, '.'));
+        tb_fix(err, "leave that out: the ending comes from output.format");
+    }
+    return st;
 }
 
 tb_status tb_setting_check(const tb_setting *setting, const char *shown, const char *value,
@@ -158,6 +203,8 @@ tb_status tb_setting_check(const tb_setting *setting, const char *shown, const c
 {
     if (setting->field != NULL && value[0] != '\0')
         return check_field(setting, shown, value, err);
+    if (setting->is_pattern && value[0] != '\0')
+        return check_pattern(shown, value, err);
     return tb_value_check(&setting->rule, shown, value, err);
 }
 
@@ -273,6 +320,12 @@ tb_status tb_settings_load(tb_settings *s, const char *config_path, tb_error *er
     return first == TIMBRE_OK ? st : first;
 }
 
+tb_status tb_settings_check_file(tb_settings *s, const char *path, tb_error *err)
+{
+    *s = (tb_settings){0};
+    return load_file(s, path, TB_ORIGIN_USER_FILE, err);
+}
+
 tb_status tb_settings_apply(tb_settings *s, const tb_args *args, tb_error *err)
 {
     for (int i = 0; i < N_SETTINGS; i++) {
@@ -308,7 +361,9 @@ const char *tb_settings_text(const tb_settings *s, const char *key)
 
 double tb_settings_number(const tb_settings *s, const char *key)
 {
-    return strtod(tb_settings_text(s, key), NULL);
+    double value = 0;
+    (void)tb_number_parse(tb_settings_text(s, key), &value); /* checked when it was read */
+    return value;
 }
 
 tb_origin tb_settings_origin(const tb_settings *s, const char *key)

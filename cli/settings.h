@@ -5,6 +5,7 @@
 #ifndef TB_CLI_SETTINGS_H
 #define TB_CLI_SETTINGS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "cli/options.h"
@@ -20,6 +21,7 @@ typedef struct tb_setting {
     const char *flag;         /* long option that sets it for one run, or NULL */
     const char *field;        /* request field whose rules it has, or NULL */
     const char *help;         /* one line, lower case, no full stop */
+    bool is_pattern;          /* a name with {seed} and the like */
 } tb_setting;
 
 typedef enum tb_origin {
@@ -55,6 +57,8 @@ TB_MUST_USE tb_status tb_setting_check(const tb_setting *setting, const char *sh
  * what is right is in force.
  */
 TB_MUST_USE tb_status tb_settings_load(tb_settings *s, const char *config_path, tb_error *err);
+/* Read this file alone: what tb_settings_load would say about it. Fills *s either way. */
+TB_MUST_USE tb_status tb_settings_check_file(tb_settings *s, const char *path, tb_error *err);
 /* Let the flags on the command line win. */
 TB_MUST_USE tb_status tb_settings_apply(tb_settings *s, const tb_args *args, tb_error *err);
 void tb_settings_deinit(tb_settings *s);

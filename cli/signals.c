@@ -7,10 +7,13 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "engine/base/clock.h"
+
 /* The only variables of the program at file scope: a signal handler can be given no argument. */
 static timbre_cancel cancel_flag;
-static volatile sig_atomic_t first_signal, is_held;
+static volatile sig_atomic_t first_signal, is_held, wants_stop, has_continued;
 static struct itimerval limit; /* what is left of it while paused; zero: none was set */
+static bool is_limit_paused;
 
 static void on_signal(int number)
 {
@@ -61,8 +64,9 @@ void tb_signals_set_deadline(double seconds)
 void tb_signals_pause_deadline(void)
 {
     static const struct itimerval off;
-    if (!timerisset(&limit.it_value))
+    if (!timerisset(&limit.it_value) || is_limit_paused)
         return;
+    is_limit_paused = true;
     (void)setitimer(ITIMER_REAL, &off, &limit);
     if (!timerisset(&limit.it_value)) /* it has just run out: at once when resumed */
         limit.it_value.tv_usec = 1;
@@ -74,8 +78,56 @@ void tb_signals_pause_deadline(void)
 
 void tb_signals_resume_deadline(void)
 {
-    if (timerisset(&limit.it_value))
+    if (is_limit_paused)
         (void)setitimer(ITIMER_REAL, &limit, NULL);
+    is_limit_paused = false;
+}
+
+static void on_stop(int number)
+{
+    (void)number;
+    wants_stop = 1;
+}
+
+static void on_continue(int number)
+{
+    (void)number;
+    has_continued = 1;
+}
+
+void tb_signals_catch_stop(void)
+{
+    struct sigaction stop;
+    if (sigaction(SIGTSTP, NULL, &stop) == 0 && stop.sa_handler == SIG_IGN)
+        return;
+    set_handler(SIGTSTP, on_stop);
+    set_handler(SIGCONT, on_continue);
+}
+
+bool tb_signals_wants_stop(void)
+{
+    return wants_stop != 0;
+}
+
+double tb_signals_stop(void)
+{
+    double before_s = tb_clock_seconds();
+    bool was_paused = is_limit_paused;
+    tb_signals_pause_deadline();
+    set_handler(SIGTSTP, SIG_DFL);
+    (void)raise(SIGTSTP); /* returns when the process is continued */
+    set_handler(SIGTSTP, on_stop);
+    wants_stop = has_continued = 0;
+    if (!was_paused)
+        tb_signals_resume_deadline();
+    return tb_clock_seconds() - before_s;
+}
+
+bool tb_signals_take_continued(void)
+{
+    bool is_so = has_continued != 0;
+    has_continued = 0;
+    return is_so;
 }
 
 const timbre_cancel *tb_signals_cancel(void)
@@ -93,6 +145,8 @@ bool tb_signals_wait(int fd, short events)
     enum { TICK_MS = 100 }; /* for a signal between the look at the flag and poll */
     struct pollfd p = {.fd = fd, .events = events};
     while (first_signal == 0) {
+        if (wants_stop != 0)
+            (void)tb_signals_stop();
         int n = poll(&p, 1, TICK_MS);
         if (n > 0 || (n < 0 && errno != EINTR))
             return first_signal == 0; /* an error is the business of the read or write */

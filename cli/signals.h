@@ -25,12 +25,22 @@ void tb_signals_set_deadline(double seconds);
 void tb_signals_pause_deadline(void);
 void tb_signals_resume_deadline(void);
 
+/* From here on Ctrl-Z waits until tb_signals_stop, so that the terminal and the clock can be put in
+ * order first. Not where SIGTSTP is ignored. */
+void tb_signals_catch_stop(void);
+bool tb_signals_wants_stop(void);
+/* Stop the process as Ctrl-Z does. The clock of the time limit stands still meanwhile. Returns the
+ * seconds for which it was stopped. */
+double tb_signals_stop(void);
+/* Whether the process went on since this was last asked, after a stop that was not ours. */
+bool tb_signals_take_continued(void);
+
 const timbre_cancel *tb_signals_cancel(void);
 /* The first signal caught (SIGALRM: the time limit), or 0. */
 int tb_signals_caught(void);
 
 /* Wait until descriptor `fd` can be read (POLLIN) or take PIPE_BUF bytes (POLLOUT) without
- * blocking. False when a signal came first. */
+ * blocking. False when a signal came first. Ctrl-Z is served meanwhile. */
 bool tb_signals_wait(int fd, short events);
 
 #endif

@@ -37,20 +37,10 @@ static tb_status check_stdout(const tb_app *app, int count, tb_error *err)
 /* Options that contradict each other. */
 static tb_status check_options(const tb_take_output *o, const tb_app *app, int count, tb_error *err)
 {
-    const char *path = o->output.path;
     if (app->wants_json && wants_events(app))
         return tb_fail(err, TIMBRE_BAD_INPUT, "--json and --events both want standard output");
     if (o->to_stdout)
         return check_stdout(app, count, err);
-    if (o->midi != NULL && count > 1)
-        return tb_fail(err, TIMBRE_BAD_INPUT, "--midi names one file, and --count is %d", count);
-    if (path != NULL && count > 1 && strstr(path, "{seed}") == NULL &&
-        strstr(path, "{n}") == NULL) {
-        tb_status st = tb_fail(err, TIMBRE_BAD_INPUT, "'%s' names one file, and --count is %d",
-                               path, count);
-        tb_fix(err, "put {n} or {seed} into the name, such as take-{n}.wav");
-        return st;
-    }
     return TIMBRE_OK;
 }
 
@@ -71,18 +61,19 @@ static bool is_same_place(const char *a, const char *b)
 }
 
 /* The MIDI file must not replace the take at `path`, nor its sidecar. */
-static tb_status check_midi_apart(const tb_take_output *o, const char *path, tb_error *err)
+static tb_status check_midi_apart(const tb_take_output *o, const char *midi, const char *path,
+                                  tb_error *err)
 {
-    if (o->midi == NULL || path == NULL)
+    if (midi == NULL || path == NULL)
         return TIMBRE_OK;
     char *sidecar = tb_strf("%s.json", path);
     tb_status st = TIMBRE_OK;
     if (sidecar == NULL)
         st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
-    else if (is_same_place(o->midi, path))
-        st = tb_fail(err, TIMBRE_BAD_INPUT, "--midi '%s' names the take itself", o->midi);
-    else if (o->output.sidecar && is_same_place(o->midi, sidecar))
-        st = tb_fail(err, TIMBRE_BAD_INPUT, "--midi '%s' names the take's sidecar", o->midi);
+    else if (is_same_place(midi, path))
+        st = tb_fail(err, TIMBRE_BAD_INPUT, "--midi '%s' names the take itself", midi);
+    else if (o->output.sidecar && is_same_place(midi, sidecar))
+        st = tb_fail(err, TIMBRE_BAD_INPUT, "--midi '%s' names the take's sidecar", midi);
     if (st == TIMBRE_BAD_INPUT)
         tb_fix(err, "give the MIDI file a name of its own, such as take.mid");
     free(sidecar);
@@ -106,40 +97,104 @@ static tb_status check_midi_folder(const char *folder, tb_error *err)
     return st;
 }
 
-static tb_status check_midi_name(const tb_take_output *o, tb_error *err)
+static tb_status check_midi_name(const tb_take_output *o, const char *midi, tb_error *err)
 {
     struct stat info;
     tb_status st = TIMBRE_OK;
-    if (o->midi[0] == '\0')
+    if (midi[0] == '\0')
         return tb_fail(err, TIMBRE_BAD_INPUT, "--midi is empty");
-    if (strcmp(o->midi, "-") == 0) {
+    if (strcmp(midi, "-") == 0) {
         st = tb_fail(err, TIMBRE_BAD_INPUT, "--midi - is not possible: it needs a file");
         tb_fix(err, "name one, such as --midi take.mid");
-    } else if (tb_path_is_folder(o->midi)) {
-        st = tb_fail(err, TIMBRE_BAD_INPUT, "--midi '%s' is a folder", o->midi);
-        tb_fix(err, "name a file in it: --midi '%s/take.mid'", o->midi);
-    } else if (!o->output.replace && lstat(o->midi, &info) == 0) {
-        st = tb_fail(err, TIMBRE_EXISTS, "'%s' exists already", o->midi);
+    } else if (tb_path_is_folder(midi)) {
+        st = tb_fail(err, TIMBRE_BAD_INPUT, "--midi '%s' is a folder", midi);
+        tb_fix(err, "name a file in it: --midi '%s/take.mid'", midi);
+    } else if (!o->output.replace && lstat(midi, &info) == 0) {
+        st = tb_fail(err, TIMBRE_EXISTS, "'%s' exists already", midi);
         tb_fix(err, "choose another name, or overwrite it with --force");
     }
     return st;
 }
 
-static tb_status check_midi(const tb_take_output *o, tb_error *err)
+static tb_status check_midi(const tb_take_output *o, const tb_take_names *names, tb_error *err)
 {
-    if (o->midi == NULL)
+    if (names->midi == NULL)
         return TIMBRE_OK;
-    tb_status st = check_midi_name(o, err);
+    tb_status st = check_midi_name(o, names->midi, err);
     if (st != TIMBRE_OK)
         return st;
-    char *folder = tb_path_folder(o->midi);
+    char *folder = tb_path_folder(names->midi);
     st = folder == NULL ? tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path")
                         : check_midi_folder(folder, err);
     free(folder);
-    return st == TIMBRE_OK ? check_midi_apart(o, o->output.path, err) : st;
+    bool is_final = o->output.path != NULL; /* else it may get a number */
+    return st == TIMBRE_OK && is_final ? check_midi_apart(o, names->midi, names->path, err) : st;
 }
 
-/* stdout, a file, a folder given with -o, or the folder of the settings. */
+/* Two takes under one name: the second would replace the first, or be refused after the work. */
+static tb_status fail_same_name(const char *option, const char *pattern, const char *example,
+                                tb_error *err)
+{
+    tb_status st = tb_fail(err, TIMBRE_BAD_INPUT,
+                           "%s '%s' names one file, and --count asks for several takes", option,
+                           pattern);
+    tb_fix(err, "put {n} or {seed} into the name, such as %s", example);
+    return st;
+}
+
+tb_status tb_take_names_check(const tb_take_names *names, const tb_take_names *before,
+                              const tb_take_output *o, tb_error *err)
+{
+    const tb_take_names none = {0};
+    before = before == NULL ? &none : before;
+    if (o->output.path != NULL && before->path != NULL && strcmp(names->path, before->path) == 0)
+        return fail_same_name("--output", o->output.path, "take-{n}.wav", err);
+    if (before->midi != NULL && strcmp(names->midi, before->midi) == 0)
+        return fail_same_name("--midi", o->midi, "take-{n}.mid", err);
+    return check_midi(o, names, err);
+}
+
+static tb_status expand_path(const tb_take_output *o, const timbre_request *request, int index,
+                             char **out, tb_error *err)
+{
+    if (o->output.path != NULL)
+        return timbre_expand_name(o->output.path, request, index, out, err);
+    char *name = NULL;
+    tb_status st = timbre_expand_name(o->output.pattern, request, index, &name, err);
+    if (st == TIMBRE_OK) {
+        size_t length = strlen(o->output.dir);
+        bool has_slash = length > 0 && o->output.dir[length - 1] == '/';
+        *out = tb_strf("%s%s%s.%s", o->output.dir, has_slash ? "" : "/", name,
+                       timbre_request_text(request, "output_format"));
+        st = *out != NULL ? TIMBRE_OK : tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
+    }
+    free(name);
+    return st;
+}
+
+tb_status tb_take_names_init(tb_take_names *names, const tb_take_output *o,
+                             const timbre_request *request, int index, tb_error *err)
+{
+    *names = (tb_take_names){0};
+    tb_status st = TIMBRE_OK;
+    if (!o->to_stdout)
+        st = expand_path(o, request, index, &names->path, err);
+    if (st == TIMBRE_OK && o->midi != NULL)
+        st = timbre_expand_name(o->midi, request, index, &names->midi, err);
+    if (st != TIMBRE_OK)
+        tb_take_names_deinit(names);
+    return st;
+}
+
+void tb_take_names_deinit(tb_take_names *names)
+{
+    free(names->path);
+    free(names->midi);
+    *names = (tb_take_names){0};
+}
+
+/* stdout, a file, a folder given with -o (without the folder for the day), or that of the settings.
+ */
 static tb_status choose_place(tb_take_output *o, const tb_app *app, tb_error *err)
 {
     const char *path = tb_args_value(&app->args, "output");
@@ -159,6 +214,8 @@ static tb_status choose_place(tb_take_output *o, const tb_app *app, tb_error *er
     if (st == TIMBRE_BAD_INPUT)
         tb_fix(err, "set HOME, or name a place with -o or TIMBRE_OUTPUT_DIR");
     o->output.dir = o->folder;
+    if (path != NULL)
+        o->output.pattern = tb_path_name(o->output.pattern);
     return st;
 }
 
@@ -173,9 +230,7 @@ tb_status tb_take_output_init(tb_take_output *o, const tb_app *app, int count, t
         .sidecar = !tb_args_has(args, "no-sidecar"),
     };
     tb_status st = choose_place(o, app, err);
-    if (st == TIMBRE_OK)
-        st = check_options(o, app, count, err);
-    return st == TIMBRE_OK ? check_midi(o, err) : st;
+    return st == TIMBRE_OK ? check_options(o, app, count, err) : st;
 }
 
 void tb_take_output_deinit(tb_take_output *o)
@@ -202,20 +257,21 @@ tb_status tb_take_output_write_sound(const timbre_take *take, tb_error *err)
     return TIMBRE_OK;
 }
 
-tb_status tb_take_output_write_midi(const tb_take_output *o, const timbre_take *take, tb_error *err)
+tb_status tb_take_output_write_midi(const tb_take_output *o, const tb_take_names *names,
+                                    const timbre_take *take, tb_error *err)
 {
-    if (o->midi == NULL)
+    if (names->midi == NULL)
         return TIMBRE_OK;
     size_t len_bytes;
     const unsigned char *midi = timbre_take_midi(take, &len_bytes);
     if (midi == NULL)
         return tb_fail(err, TIMBRE_UNSUPPORTED, "this model makes no MIDI file");
     /* the take has its name only now, where that was made from a pattern */
-    tb_status st = check_midi_apart(o, timbre_take_path(take), err);
+    tb_status st = check_midi_apart(o, names->midi, timbre_take_path(take), err);
     if (st != TIMBRE_OK)
         return st;
     tb_signals_hold(true);
-    st = tb_file_write(o->midi, midi, len_bytes, o->output.replace, err);
+    st = tb_file_write(names->midi, midi, len_bytes, o->output.replace, err);
     tb_signals_hold(false);
     return st;
 }

@@ -11,21 +11,36 @@
 typedef struct tb_take_output {
     timbre_output output; /* for the engine; borrows from this and from the arguments */
     char *folder;         /* owned: output folder; NULL when a file is named */
-    const char *midi;     /* borrowed: --midi, or NULL */
+    const char *midi;     /* borrowed: --midi, or NULL; may hold {seed} etc. */
     bool to_stdout;       /* -o - */
 } tb_take_output;
 
-/* BAD_INPUT for options that contradict each other, EXISTS and the like for the MIDI file's place.
- * `count` takes will be made. */
+/* The files of one take, with their patterns filled in. */
+typedef struct tb_take_names {
+    char
+        *path; /* owned; NULL: standard output. Below a folder a number is added when it is taken */
+    char *midi; /* owned; NULL: none is asked for */
+} tb_take_names;
+
+/* BAD_INPUT for options that contradict each other. `count` takes will be made. */
 TB_MUST_USE tb_status tb_take_output_init(tb_take_output *o, const tb_app *app, int count,
                                           tb_error *err);
 void tb_take_output_deinit(tb_take_output *o);
 
+/* The names of take `index` (1: the first) of a resolved request. */
+TB_MUST_USE tb_status tb_take_names_init(tb_take_names *names, const tb_take_output *o,
+                                         const timbre_request *request, int index, tb_error *err);
+void tb_take_names_deinit(tb_take_names *names);
+/* Whether the take can be written under these names: BAD_INPUT where they are those of the take
+ * `before` (NULL: none), EXISTS and the like for the MIDI file's place. */
+TB_MUST_USE tb_status tb_take_names_check(const tb_take_names *names, const tb_take_names *before,
+                                          const tb_take_output *o, tb_error *err);
+
 /* Write the sound to standard output. CANCELLED when a signal or the time limit came first: a
  * reader may be slow. */
 TB_MUST_USE tb_status tb_take_output_write_sound(const timbre_take *take, tb_error *err);
-/* Write the MIDI file where one is asked for. */
-TB_MUST_USE tb_status tb_take_output_write_midi(const tb_take_output *o, const timbre_take *take,
-                                                tb_error *err);
+/* Write the MIDI file where `names` has one. */
+TB_MUST_USE tb_status tb_take_output_write_midi(const tb_take_output *o, const tb_take_names *names,
+                                                const timbre_take *take, tb_error *err);
 
 #endif

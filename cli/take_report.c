@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/music.h"
 #include "cli/text.h"
 #include "engine/base/str.h"
 #include "timbre/request.h"
@@ -26,19 +27,17 @@ json_t *tb_take_to_json(const timbre_take *take, bool has_sidecar)
 
 static void note_words(tb_app *app, const json_t *extras)
 {
-    tb_str line = {0};
-    size_t i;
-    json_t *item;
-    json_array_foreach(json_object_get(extras, "understood"), i, item) tb_str_appendf(
-        &line, "%s%s (%s)", i == 0 ? "" : ", ", json_string_value(json_object_get(item, "word")),
-        json_string_value(json_object_get(item, "meaning")));
-    tb_app_detail(app, "understood: %s", line.len > 0 ? tb_str_text(&line) : "nothing");
-    tb_str_deinit(&line);
-    json_array_foreach(json_object_get(extras, "unknown"), i, item)
-        tb_str_appendf(&line, "%s%s", i == 0 ? "" : ", ", json_string_value(item));
-    if (line.len > 0)
-        tb_app_detail(app, "not understood: %s", tb_str_text(&line));
-    tb_str_deinit(&line);
+    tb_str understood = {0}, unknown = {0};
+    tb_music_append_understood(&understood, extras);
+    tb_music_append_unknown(&unknown, extras);
+    if (understood.len == 0)
+        tb_app_note(app, "none of these words are known to the sketch; the seed decides");
+    else if (unknown.len > 0)
+        tb_app_note(app, "not understood: %s", tb_str_text(&unknown));
+    if (understood.len > 0)
+        tb_app_detail(app, "understood: %s", tb_str_text(&understood));
+    tb_str_deinit(&understood);
+    tb_str_deinit(&unknown);
 }
 
 static void note_music(tb_app *app, const json_t *extras)

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <jansson.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/field_error.h"
 #include "cli/paths.h"
 #include "cli/signals.h"
 #include "engine/base/file.h"
@@ -131,10 +133,14 @@ static tb_status apply_flags(tb_app *app, timbre_request *request, tb_error *err
     for (size_t i = 0; i < args->n_items; i++) {
         if (args->items[i].option.field == NULL)
             continue;
-        tb_status st = timbre_request_set(request, args->items[i].option.field,
-                                          args->items[i].value, err);
-        if (st != TIMBRE_OK)
+        const tb_option *option = &args->items[i].option;
+        tb_status st = timbre_request_set(request, option->field, args->items[i].value, err);
+        if (st != TIMBRE_OK) {
+            char shown[40];
+            (void)snprintf(shown, sizeof shown, "--%s", option->name);
+            tb_field_error_rename(err, option->field, shown);
             return st;
+        }
     }
     if (args->n_operands == 0)
         return TIMBRE_OK;
@@ -156,6 +162,8 @@ static tb_status apply_path(tb_app *app, timbre_request *request, tb_error *err)
     tb_status st = timbre_request_new(&scratch, err);
     if (st == TIMBRE_OK)
         st = timbre_request_match_path(scratch, path, err);
+    if (st != TIMBRE_OK)
+        tb_field_error_rename(err, "output_format", "--output");
     if (st == TIMBRE_OK && timbre_request_has(scratch, "output_format"))
         st = timbre_request_set(request, "output_format",
                                 timbre_request_text(scratch, "output_format"), err);
@@ -193,7 +201,9 @@ static tb_status fill(tb_app *app, tb_take_request *t, tb_error *err)
     free(after);
     if (st == TIMBRE_OK)
         st = require_prompt(t->request, err);
-    return st == TIMBRE_OK ? timbre_request_resolve(t->request, err) : st;
+    if (st == TIMBRE_OK && (st = timbre_request_resolve(t->request, err)) != TIMBRE_OK)
+        tb_field_error_explain(err, app);
+    return st;
 }
 
 tb_status tb_take_request_build(tb_app *app, tb_take_request *out, tb_error *err)

@@ -45,7 +45,8 @@ static void build_files(tb_page *page)
         {"~/.config/timbre/config.ini", "The user's settings."},
         {"/etc/xdg/timbre/config.ini", "The system's settings."},
         {"~/Music/Timbre", "Takes, in a folder for each day."},
-        {"TAKE.json", "The sidecar of a take: id, time, recipe, what was understood, timings."},
+        {"TAKE.wav.json",
+         "The sidecar of TAKE.wav: id, time, recipe, what was understood, timings."},
         {"~/.local/share/timbre/inbox", "Notes about takes, for the history."},
     };
     add_rows(page, rows, LENGTH(rows));

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/number.h"
 #include "engine/base/str.h"
 
 static tb_status check_integer(const tb_value_rule *rule, const char *name, const char *text,
@@ -24,9 +25,8 @@ static tb_status check_integer(const tb_value_rule *rule, const char *name, cons
 static tb_status check_number(const tb_value_rule *rule, const char *name, const char *text,
                               tb_error *err)
 {
-    char *end;
-    double value = strtod(text, &end);
-    if (end == text || *end != '\0' || !isfinite(value))
+    double value;
+    if (!tb_number_parse(text, &value) || !isfinite(value))
         return tb_fail(err, TIMBRE_BAD_INPUT, "%s '%.80s' is not a number", name, text);
     if (value < rule->min || value > rule->max)
         return tb_fail(err, TIMBRE_BAD_INPUT, "%s %.80s is outside %g to %g", name, text, rule->min,

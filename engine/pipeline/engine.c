@@ -27,6 +27,12 @@ void timbre_engine_free(timbre_engine *engine)
     free(engine);
 }
 
+/* What the caller's struct has, which may be of an older or newer header; the rest stays zero. */
+static void copy_options(void *out, size_t size, const void *in, size_t struct_size)
+{
+    memcpy(out, in, struct_size < size ? struct_size : size);
+}
+
 tb_status timbre_engine_new(const timbre_engine_options *options, timbre_engine **out,
                             tb_error *err)
 {
@@ -34,9 +40,7 @@ tb_status timbre_engine_new(const timbre_engine_options *options, timbre_engine 
     timbre_engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the engine");
-    size_t n = options->struct_size < sizeof engine->options ? options->struct_size
-                                                             : sizeof engine->options;
-    memcpy(&engine->options, options, n);
+    copy_options(&engine->options, sizeof engine->options, options, options->struct_size);
     engine->log = (tb_logger){.fn = engine->options.log,
                               .user = engine->options.log_user,
                               .min_level = engine->options.log_level};
@@ -157,23 +161,29 @@ tb_status timbre_generate(timbre_engine *engine, const timbre_request *request,
                           const timbre_generate_options *options, timbre_take **out, tb_error *err)
 {
     *out = NULL;
+    timbre_generate_options ours = {0};
+    timbre_output output = {0};
+    copy_options(&ours, sizeof ours, options, options->struct_size);
+    if (ours.output == NULL)
+        return tb_fail(err, TIMBRE_BAD_INPUT, "no output is given");
+    copy_options(&output, sizeof output, ours.output, ours.output->struct_size);
     timbre_request *resolved;
     tb_status st = timbre_request_copy(request, &resolved, err);
     if (st != TIMBRE_OK)
         return st;
-    if (options->output.path != NULL && !options->output.in_memory)
-        st = timbre_request_match_path(resolved, options->output.path, err);
+    if (output.path != NULL && !output.in_memory)
+        st = timbre_request_match_path(resolved, output.path, err);
     if (st == TIMBRE_OK)
         st = timbre_request_resolve(resolved, err);
     if (st == TIMBRE_OK)
-        st = tb_save_check(&options->output, resolved, err);
+        st = tb_save_check(&output, resolved, err);
     if (st == TIMBRE_OK) {
         tb_stages stages;
-        tb_stages_init(&stages, tb_backend_sketch.stages, tb_backend_sketch.n_stages, options,
+        tb_stages_init(&stages, tb_backend_sketch.stages, tb_backend_sketch.n_stages, &ours,
                        &engine->log);
         tb_job job = {
             .request = resolved, .pool = engine->pool, .log = &engine->log, .stages = &stages};
-        st = run_job(engine, &job, &options->output, out, err);
+        st = run_job(engine, &job, &output, out, err);
     }
     timbre_request_free(resolved);
     return st;

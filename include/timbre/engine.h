@@ -61,7 +61,7 @@ typedef void (*timbre_progress_fn)(const timbre_progress *progress, void *user);
 
 typedef struct timbre_generate_options {
     size_t struct_size;
-    timbre_output output;
+    const timbre_output *output; /* borrowed during the call */
     timbre_progress_fn progress; /* may be NULL */
     void *progress_user;
     const timbre_cancel *cancel; /* may be NULL */

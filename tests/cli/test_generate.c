@@ -232,11 +232,8 @@ static void a_midi_file_never_replaces_the_take(void **state)
     }
     program_run(&home, &result, "gen", "x", "-l", "1", "-s", "8", "-o", "p-{seed}.wav", "--force",
                 "--midi", "p-8.wav", NULL);
-    assert_int_equal(result.exit_code, 2); /* known when the take has its name */
-    assert_non_null(strstr(result.err, "names the take itself"));
-    char *sound = program_read_file("p-8.wav", NULL);
-    assert_memory_equal(sound, "RIFF", 4);
-    free(sound);
+    assert_refused(2, "names the take itself");
+    assert_int_equal(access("p-8.wav", F_OK), -1);
     program_run(&home, &result, "gen", "x", "-l", "1", "-o", "apart.wav", "--no-sidecar", "--midi",
                 "apart.wav.json", "-q", NULL);
     assert_int_equal(result.exit_code, 0); /* there is no sidecar to replace */
@@ -359,14 +356,92 @@ static void strange_prompts_still_make_sound(void **state)
     home.input = "\xf0\x9f\x8e\xb9 \xf0\x9f\x8c\xa7\n";
     program_run(&home, &result, "generate", "-", "-l", "1", "-o", "emoji.wav", "-v", NULL);
     assert_int_equal(result.exit_code, 0);
-    assert_non_null(strstr(result.err, "understood"));
+    assert_non_null(strstr(result.err, "none of these words are known to the sketch"));
+}
+
+static void words_that_are_not_understood_are_named(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "gen", "lo-fi bagpipes", "-l", "1", "-o", "w1.wav", NULL);
+    assert_non_null(strstr(result.err, "timbre: not understood: bagpipes\n"));
+    assert_null(strstr(result.err, "timbre: understood"));
+    program_run(&home, &result, "gen", "xyzzy", "-l", "1", "-o", "w2.wav", NULL);
+    assert_non_null(strstr(result.err, "none of these words are known to the sketch; the seed"));
+    program_run(&home, &result, "gen", "piano", "-l", "1", "-o", "w3.wav", NULL);
+    assert_null(strstr(result.err, "understood"));
+    program_run(&home, &result, "gen", "lo-fi bagpipes", "-l", "1", "-o", "w4.wav", "-q", NULL);
+    assert_string_equal(result.err, "");
+}
+
+static void a_folder_given_gets_the_take_itself(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir("there", 0777), 0);
+    static const char *const folders[] = {"new/", "there"};
+    for (size_t i = 0; i < 2; i++) {
+        program_run(&home, &result, "gen", "piano", "-l", "1", "-s", "6", "-q", "-o", folders[i],
+                    NULL);
+        assert_int_equal(result.exit_code, 0);
+        char *name = strrchr(result.out, '/');
+        assert_string_equal(name + 5, "-piano-s6.wav\n"); /* behind the hour and minute */
+        name[5] = '\0';
+        *name = '\0';
+        name = strrchr(result.out, '/') + 1;
+        assert_int_equal(strncmp(name, folders[i], strlen(name)), 0);
+    }
+}
+
+static void a_dry_run_tells_the_music_and_the_names(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "gen", "lo-fi bagpipes, 84 bpm", "-s", "5", "-n", "2", "-o",
+                "d-{seed}.wav", "--midi", "d-{n}.mid", "--dry-run", NULL);
+    assert_int_equal(result.exit_code, 0);
+    static const char *const parts[] = {"84 bpm",    "lo-fi",     "bagpipes", "d-5.wav\n",
+                                        "d-6.wav\n", "d-1.mid\n", "d-2.mid\n"};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        assert_non_null(strstr(result.out, parts[i]));
+    program_run(&home, &result, "gen", "waltz", "--dry-run", "--json", NULL);
+    json_t *answer = parse(result.out);
+    json_t *extras = json_object_get(json_object_get(answer, "metadata"), "extras");
+    assert_string_equal(json_string_value(json_object_get(extras, "metre")), "3/4");
+    const char *path = json_string_value(json_array_get(json_object_get(answer, "outputs"), 0));
+    assert_null(strchr(path, '{'));
+    json_decref(answer);
+}
+
+static void each_take_has_its_own_midi_file(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "gen", "x", "-l", "1", "-n", "2", "-q", "-o", "mi-{n}.wav",
+                "--midi", "mi-{n}.mid", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_int_equal(access("mi-1.mid", R_OK), 0);
+    assert_int_equal(access("mi-2.mid", R_OK), 0);
+    program_run(&home, &result, "gen", "x", "-n", "3", "-o", "mj-{n}.wav", "--midi", "mj.mid",
+                NULL);
+    assert_refused(2, "--midi 'mj.mid' names one file");
+    assert_non_null(strstr(result.err, "fix: put {n} or {seed}"));
+    program_run(&home, &result, "gen", "x", "--midi", "{what}.mid", NULL);
+    assert_refused(2, "{what}");
 }
 
 static void wrong_values_name_the_field_and_its_limit(void **state)
 {
     (void)state;
     program_run(&home, &result, "generate", "x", "-l", "0", NULL);
-    assert_refused(2, "duration_seconds 0 ");
+    assert_refused(2, "timbre: --length: 0 is not between 1 and 300");
+    program_run(&home, &result, "generate", "x", "-l", "1:30", NULL);
+    assert_refused(2, "--length: '1:30' is not a number");
+    assert_non_null(strstr(result.err, "fix: give it in seconds, such as 90"));
+    program_run(&home, &result, "generate", "x", "--timeout", "30s", NULL);
+    assert_refused(2, "--timeout '30s' is not a number");
+    assert_non_null(strstr(result.err, "in seconds"));
+    home.env[0] = "TIMBRE_MODEL=none-such";
+    program_run(&home, &result, "generate", "x", NULL);
+    assert_null(strstr(result.err, "model_id"));
+    assert_int_not_equal(result.exit_code, 0);
+    home.env[0] = NULL;
     program_run(&home, &result, "generate", "x", "-s", "9007199254740991", "-n", "2", NULL);
     assert_refused(2, "9007199254740992");
     program_run(&home, &result, "generate", "x", "-f", "mp3", NULL);
@@ -376,7 +451,7 @@ static void wrong_values_name_the_field_and_its_limit(void **state)
     program_run(&home, &result, "generate", "x", "-o", "{sead}.wav", NULL);
     assert_refused(2, "{sead}");
     program_run(&home, &result, "generate", "x", "-n", "2", "-o", "x.wav", NULL);
-    assert_refused(2, "--count is 2");
+    assert_refused(2, "--output 'x.wav' names one file");
     program_run(&home, &result, "generate", "--from", "nowhere.wav", NULL);
     assert_refused(1, "nowhere.wav");
 }
@@ -519,6 +594,50 @@ static void show_tells_facts_and_recipe(void **state)
     assert_refused(1, "text.wav");
 }
 
+static void show_tells_the_music(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "gen", "lo-fi bagpipes, 84 bpm", "-l", "1", "-o", "mu.wav", "-q",
+                NULL);
+    static const char *const files[] = {"mu.wav", "mu.wav.json", "mu.wav"};
+    for (size_t i = 0; i < 3; i++) {
+        program_run(&home, &result, "show", files[i], NULL);
+        assert_int_equal(result.exit_code, 0);
+        assert_non_null(strstr(result.out, "84 bpm"));
+        assert_non_null(strstr(result.out, "bagpipes\nrecipe"));
+        if (i == 1) /* the last time without a sidecar: the engine is asked */
+            assert_int_equal(remove("mu.wav.json"), 0);
+    }
+    /* a sidecar of another take says nothing about this one */
+    program_run(&home, &result, "gen", "waltz", "-l", "1", "-o", "other.wav", "-q", NULL);
+    assert_int_equal(rename("other.wav.json", "mu.wav.json"), 0);
+    program_run(&home, &result, "show", "mu.wav", NULL);
+    assert_non_null(strstr(result.out, "84 bpm"));
+    program_write_file("no.json", "{}");
+    program_run(&home, &result, "show", "no.json", NULL);
+    assert_refused(1, "no sidecar");
+}
+
+static void show_finds_what_is_cut_off(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"cut.wav", "cut.flac"};
+    for (size_t i = 0; i < 2; i++) {
+        program_run(&home, &result, "gen", "rain", "-l", "3", "-o", names[i], "-q", NULL);
+        program_run(&home, &result, "show", names[i], NULL);
+        assert_int_equal(result.exit_code, 0);
+        size_t length;
+        char *bytes = program_read_file(names[i], &length);
+        assert_int_equal(truncate(names[i], (off_t)(length / 2)), 0);
+        free(bytes);
+        program_run(&home, &result, "show", names[i], "--json", NULL);
+        assert_int_equal(result.exit_code, 8);
+        assert_non_null(strstr(result.err, "damaged: 1."));
+        assert_non_null(strstr(result.err, " of 3.00 s are left"));
+        assert_non_null(strstr(result.out, "\"damaged\": true"));
+    }
+}
+
 static void foreign_files_have_facts_and_no_recipe(void **state)
 {
     (void)state;
@@ -578,6 +697,10 @@ static void the_log_keeps_what_was_said(void **state)
     assert_string_equal(result.err, "");
     char *text = program_read_file("t.log", NULL);
     assert_non_null(strstr(text, "seed "));
+    assert_non_null(strstr(text, " note generate 'x', seed "));
+    const char *last = strstr(text, " note made /"); /* behind everything else */
+    assert_non_null(last);
+    assert_string_equal(strrchr(last, '/'), "/log.wav\n");
     assert_non_null(strstr(text, " info render ")); /* what the engine says */
     assert_non_null(strstr(text, " debug "));
     free(text);
@@ -642,8 +765,12 @@ int main(void)
         cmocka_unit_test_teardown(names_that_are_no_utf8_do_no_harm, program_clean),
         cmocka_unit_test_teardown(events_are_one_object_a_line, program_clean),
         cmocka_unit_test_teardown(dry_run_makes_nothing, program_clean),
+        cmocka_unit_test_teardown(a_dry_run_tells_the_music_and_the_names, program_clean),
+        cmocka_unit_test_teardown(each_take_has_its_own_midi_file, program_clean),
         cmocka_unit_test_teardown(bad_prompts_are_refused, program_clean),
         cmocka_unit_test_teardown(strange_prompts_still_make_sound, program_clean),
+        cmocka_unit_test_teardown(words_that_are_not_understood_are_named, program_clean),
+        cmocka_unit_test_teardown(a_folder_given_gets_the_take_itself, program_clean),
         cmocka_unit_test_teardown(wrong_values_name_the_field_and_its_limit, program_clean),
         cmocka_unit_test_teardown(existing_files_are_not_touched, program_clean),
         cmocka_unit_test_teardown(output_places_that_cannot_be_written_are_named, program_clean),
@@ -654,6 +781,8 @@ int main(void)
                                   program_clean),
         cmocka_unit_test_teardown(errors_are_json_where_json_was_asked, program_clean),
         cmocka_unit_test_teardown(show_tells_facts_and_recipe, program_clean),
+        cmocka_unit_test_teardown(show_tells_the_music, program_clean),
+        cmocka_unit_test_teardown(show_finds_what_is_cut_off, program_clean),
         cmocka_unit_test_teardown(foreign_files_have_facts_and_no_recipe, program_clean),
         cmocka_unit_test_teardown(doctor_checks_everything, program_clean),
         cmocka_unit_test_teardown(the_log_keeps_what_was_said, program_clean),

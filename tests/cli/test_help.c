@@ -219,6 +219,11 @@ static void bash_completes_commands_options_and_values(void **state)
     assert_string_equal(complete("timbre generate --format = fl"), "flac ");
     assert_string_equal(complete("timbre generate --negative ''"), " ");
     assert_string_equal(complete("timbre show ta"), "take.wav ");
+    program_write_file("take.wav.json", "");
+    assert_string_equal(complete("timbre play ta"), "take.wav ");
+    assert_int_equal(remove("take.wav.json"), 0);
+    assert_string_equal(complete("timbre config set output.format ''"), "wav flac ");
+    assert_string_equal(complete("timbre config set ui.color al"), "always ");
     assert_string_equal(complete("timbre config get output.d"), "output.dir ");
     assert_string_equal(complete("timbre completion z"), "zsh ");
     assert_string_equal(complete("timbre --color n"), "never ");
@@ -231,14 +236,30 @@ static void fish_completes_commands_and_values(void **state)
     if (!has_program("fish"))
         skip();
     write_completion("fish", "script");
-    const char *argv[] = {
-        "fish", "--no-config", "-c",
-        "source script; complete -C 'timbre ge'; complete -C 'timbre generate x -f '", NULL};
+    program_write_file("s.mp3", "");
+    program_write_file("s.txt", "");
+    const char *script = "source script; complete -C 'timbre ge'; "
+                         "complete -C 'timbre generate x -f '; complete -C 'timbre play s.'; "
+                         "complete -C 'timbre config set ui.color al'";
+    const char *argv[] = {"fish", "--no-config", "-c", script, NULL};
     program_run_argv(&home, &result, argv);
     assert_int_equal(result.exit_code, 0);
     assert_non_null(strstr(result.out, "generate\tmake a take from a prompt"));
     assert_non_null(strstr(result.out, "\nflac"));
     assert_null(strstr(result.out, "doctor"));
+    assert_non_null(strstr(result.out, "s.mp3"));
+    assert_null(strstr(result.out, "s.txt"));
+    assert_non_null(strstr(result.out, "always"));
+}
+
+static void help_names_the_aliases(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "help", NULL);
+    assert_non_null(strstr(result.out, "  generate, gen  "));
+    assert_non_null(strstr(result.out, "  show, info  "));
+    program_run(&home, &result, "help", "files", NULL);
+    assert_non_null(strstr(result.out, "TAKE.wav.json"));
 }
 
 static void version_says_program_and_engine(void **state)
@@ -273,6 +294,7 @@ int main(void)
         cmocka_unit_test(completions_are_valid_scripts),
         cmocka_unit_test(bash_completes_commands_options_and_values),
         cmocka_unit_test(fish_completes_commands_and_values),
+        cmocka_unit_test(help_names_the_aliases),
         cmocka_unit_test(version_says_program_and_engine),
         cmocka_unit_test(color_only_where_asked),
     };

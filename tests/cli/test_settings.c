@@ -100,8 +100,8 @@ static void wrong_files_are_named_with_line_and_never_crash(void **state)
         {"[engine]\n\n; a comment\nthreads = many\n", "config.ini:4: engine.threads 'many' is not"},
         {"[engine]\nthreads = 1000\n", "config.ini:2: engine.threads 1000 is outside 0 to 256"},
         {"[ui]\ncolor = pink\n", "config.ini:2: ui.color 'pink' is not one of"},
-        {"[generate]\nlength = 0\n", "config.ini:2: generate.length: "},
-        {"[output]\nformat = mp3\n", "config.ini:2: output.format: "},
+        {"[generate]\nlength = 0\n", "config.ini:2: generate.length: 0 is not between 1 and 300"},
+        {"[output]\nformat = mp3\n", "config.ini:2: output.format: 'mp3' is not one of"},
         {"[output]\n\nnonsense\n", "config.ini:3: neither [section] nor name = value"},
         {"[output]\nname = \xff\n", "config.ini:2: byte 0xff is not text"},
         {"[output\n", "config.ini:1: neither"},
@@ -191,9 +191,10 @@ static void set_refuses_what_reading_would_refuse(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {
-        {"engine.threads", "-1"}, {"ui.color", "pink"},        {"output.format", "mp3"},
-        {"output.name", "a ;b"},  {"output.name", "a\nb = c"}, {"output.dri", "/x"},
-        {"output.name", " x"},    {"generate.length", "long"},
+        {"engine.threads", "-1"},    {"ui.color", "pink"},        {"output.format", "mp3"},
+        {"output.name", "a ;b"},     {"output.name", "a\nb = c"}, {"output.dri", "/x"},
+        {"output.name", " x"},       {"generate.length", "long"}, {"output.name", "{sead}"},
+        {"output.name", "take.wav"}, {"output.dir", "takes"},     {"engine.soundfont", "a.sf2"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         program_run(&home, &result, "config", "set", cases[i][0], cases[i][1], NULL);
@@ -266,6 +267,44 @@ static void the_null_device_is_an_empty_file(void **state)
     assert_true(S_ISFIFO(info.st_mode));
 }
 
+static void minus_one_is_a_value_and_no_option(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "config", "set", "engine.threads", "-1", NULL);
+    assert_int_equal(result.exit_code, 2);
+    assert_non_null(strstr(result.err, "engine.threads -1 is outside 0 to 256"));
+}
+
+static void paths_mean_the_same_everywhere(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "config", "set", "output.dir", "takes", NULL);
+    assert_int_equal(result.exit_code, 2);
+    assert_non_null(strstr(result.err, "fix: give the whole path"));
+    program_run(&home, &result, "config", "set", "output.dir", "~/takes", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_string_equal(get("output.dir"), "~/takes");
+}
+
+static void edit_checks_what_was_written(void **state)
+{
+    (void)state;
+    home.env[0] = "EDITOR=printf '[play]\\nvolume = loud\\n' >";
+    program_run(&home, &result, "config", "edit", NULL);
+    assert_int_equal(result.exit_code, 2);
+    assert_non_null(strstr(result.err, "config.ini:2: play.volume 'loud'"));
+    assert_non_null(strstr(result.err, "fix: correct it"));
+    home.env[0] = "EDITOR=no-such-editor";
+    program_run(&home, &result, "config", "edit", NULL);
+    assert_int_equal(result.exit_code, 1);
+    assert_non_null(strstr(result.err, "there is no editor 'no-such-editor'"));
+    assert_non_null(strstr(result.err, "fix: "));
+    home.env[0] = "EDITOR=false";
+    program_run(&home, &result, "config", "edit", NULL);
+    assert_int_equal(result.exit_code, 1);
+    assert_non_null(strstr(result.err, "'false' ended with code 1"));
+}
+
 static void edit_opens_the_editor(void **state)
 {
     (void)state;
@@ -329,6 +368,9 @@ int main(void)
         cmocka_unit_test_teardown(set_keeps_the_mode, clean),
         cmocka_unit_test_teardown(set_follows_links_to_what_is_not_there_yet, clean),
         cmocka_unit_test_teardown(the_null_device_is_an_empty_file, clean),
+        cmocka_unit_test_teardown(minus_one_is_a_value_and_no_option, clean),
+        cmocka_unit_test_teardown(paths_mean_the_same_everywhere, clean),
+        cmocka_unit_test_teardown(edit_checks_what_was_written, clean),
         cmocka_unit_test_teardown(edit_opens_the_editor, clean),
         cmocka_unit_test_teardown(without_a_home_it_says_what_to_do, clean),
         cmocka_unit_test(edits_of_any_text_can_be_read_back),

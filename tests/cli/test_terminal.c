@@ -48,13 +48,30 @@ static void run_child(const char *const argv[])
     _exit(99);
 }
 
-/* Run in a terminal of 80 columns; when `prompt` has come to the screen type `keys`, or where they
- * are NULL send the signal `number` (0: none). */
-static void run_and_act(const char *const argv[], const char *prompt, const char *keys, int number)
+/* What a person does when `prompt` has come to the screen (again): type `keys`, else send the
+ * signal `number` where it is not 0, else make the terminal `columns` wide. */
+typedef struct {
+    const char *prompt, *keys;
+    int number, columns;
+} step;
+
+static void act(const step *s, pid_t pid, int terminal)
 {
-    struct winsize size = {.ws_row = 24, .ws_col = 80};
+    struct winsize size = {.ws_row = 24, .ws_col = (unsigned short)s->columns};
+    if (s->keys != NULL)
+        assert_true(write(terminal, s->keys, strlen(s->keys)) > 0);
+    else if (s->number != 0)
+        assert_int_equal(kill(pid, s->number), 0);
+    else if (s->columns != 0)
+        assert_int_equal(ioctl(terminal, TIOCSWINSZ, &size), 0);
+}
+
+/* Run in a terminal of `columns` and take the steps up to one without a prompt. */
+static void run_steps(const char *const argv[], int columns, const step *steps)
+{
+    struct winsize size = {.ws_row = 24, .ws_col = (unsigned short)columns};
     int terminal;
-    size_t length = 0;
+    size_t length = 0, seen = 0; /* bytes on the screen; those that were reacted to */
     pid_t pid = forkpty(&terminal, NULL, NULL, &size);
     assert_true(pid >= 0);
     if (pid == 0)
@@ -70,13 +87,10 @@ static void run_and_act(const char *const argv[], const char *prompt, const char
             break;
         length += (size_t)n;
         screen[length] = '\0';
-        if (prompt == NULL || strstr(screen, prompt) == NULL)
+        if (steps->prompt == NULL || strstr(screen + seen, steps->prompt) == NULL)
             continue;
-        prompt = NULL; /* once */
-        if (keys != NULL)
-            assert_true(write(terminal, keys, strlen(keys)) > 0);
-        else if (number != 0)
-            assert_int_equal(kill(pid, number), 0);
+        seen = length;
+        act(steps++, pid, terminal);
     }
     int status;
     (void)tcgetattr(terminal, &settings);
@@ -85,6 +99,13 @@ static void run_and_act(const char *const argv[], const char *prompt, const char
     alarm(0);
     close(terminal);
     exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    assert_null(steps->prompt); /* all were taken */
+}
+
+static void run_and_act(const char *const argv[], const char *prompt, const char *keys, int number)
+{
+    const step steps[] = {{prompt, keys, number, 0}, {0}};
+    run_steps(argv, 80, steps);
 }
 
 static void run_in_terminal(const char *const argv[], const char *prompt, const char *keys)
@@ -211,6 +232,104 @@ static void every_signal_gives_the_terminal_back(void **state)
     }
 }
 
+/* As at a shell's prompt: stop with Ctrl-Z, look at the terminal, go on with fg. */
+static void keys_work_after_ctrl_z_and_fg(void **state)
+{
+    (void)state;
+    char script[512];
+    if (!tb_player_is_built_in() || access("/bin/bash", X_OK) != 0) {
+        skip();
+        return;
+    }
+    snprintf(script, sizeof script,
+             "set -m; '%s' play t.wav --loop; stty -a | grep -ow -e '-*icanon' -e '-*echo'; "
+             "echo stopped; fg; echo ended $?",
+             program_path());
+    const char *argv[] = {"/bin/bash", "--norc", "-c", script, NULL};
+    const step steps[] = {
+        {"playing 0:00", "\032", 0, 0}, {"stopped", NULL, 0, 0}, {"playing 0:00", "q", 0, 0}, {0}};
+    run_steps(argv, 80, steps);
+    assert_non_null(strstr(screen, "icanon"));
+    assert_null(strstr(screen, "-icanon")); /* the shell had its terminal as it was */
+    assert_null(strstr(screen, "-echo"));
+    assert_non_null(strstr(screen, "ended 0")); /* q was read without Return */
+    assert_true(has_echo);
+}
+
+static void stopped_time_does_not_count(void **state)
+{
+    (void)state;
+    char script[700];
+    if (access("/bin/bash", X_OK) != 0) {
+        skip();
+        return;
+    }
+    snprintf(script, sizeof script,
+             "set -m; '%s' generate x -l 20 --timeout 5 -o z.wav; sleep 5.5; fg > /dev/null; "
+             "echo ended $?",
+             program_path());
+    const char *argv[] = {"/bin/bash", "--norc", "-c", script, NULL};
+    const step steps[] = {{"render", "\032", 0, 0}, {0}};
+    run_steps(argv, 80, steps);
+    assert_non_null(strstr(screen, "ended 0"));
+    const char *took = strstr(screen, "20.0 s of sound in ");
+    assert_non_null(took);
+    assert_true(strtod(took + strlen("20.0 s of sound in "), NULL) < 5);
+}
+
+static void dumb_terminals_get_lines(void **state)
+{
+    (void)state;
+    char script[512];
+    snprintf(script, sizeof script, "TERM=dumb exec '%s' generate x -l 1 -o dumb.wav",
+             program_path());
+    const char *argv[] = {"/bin/sh", "-c", script, NULL};
+    run_in_terminal(argv, "", NULL);
+    assert_int_equal(exit_code, 0);
+    assert_non_null(strstr(screen, "timbre: render ("));
+    assert_null(strchr(screen, '\033'));
+}
+
+static void a_line_broken_by_a_narrower_terminal_is_wiped(void **state)
+{
+    (void)state;
+    if (!tb_player_is_built_in()) {
+        skip();
+        return;
+    }
+    const char *argv[] = {program_path(), "play", "t.wav", "--loop", NULL};
+    const step steps[] = {{"playing 0:00", NULL, 0, 30}, {"\033[1A\033[J", "q", 0, 0}, {0}};
+    run_steps(argv, 80, steps); /* the line of 60 columns stands in two rows of 30 */
+    assert_int_equal(exit_code, 0);
+}
+
+static size_t longest_line(const char *text)
+{
+    size_t longest = 0;
+    for (size_t length; *text != '\0'; text += length + strspn(text + length, "\r\n")) {
+        length = strcspn(text, "\r\n");
+        longest = length > longest ? length : longest;
+    }
+    return longest;
+}
+
+static void help_is_as_wide_as_the_terminal(void **state)
+{
+    (void)state;
+    char script[512]; /* without the escape sequences of headings */
+    snprintf(script, sizeof script, "'%s' help formats --color never", program_path());
+    const char *argv[] = {"/bin/sh", "-c", script, NULL};
+    const step none[] = {{0}};
+    static const struct {
+        int columns;
+        size_t min, max;
+    } cases[] = {{50, 40, 50}, {95, 85, 95}, {300, 90, 100}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        run_steps(argv, cases[i].columns, none);
+        assert_in_range(longest_line(screen), cases[i].min, cases[i].max);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +341,11 @@ int main(void)
         cmocka_unit_test(keys_typed_ahead_count),
         cmocka_unit_test(keys_come_out_whole),
         cmocka_unit_test(every_signal_gives_the_terminal_back),
+        cmocka_unit_test(keys_work_after_ctrl_z_and_fg),
+        cmocka_unit_test(stopped_time_does_not_count),
+        cmocka_unit_test(dumb_terminals_get_lines),
+        cmocka_unit_test(a_line_broken_by_a_narrower_terminal_is_wiped),
+        cmocka_unit_test(help_is_as_wide_as_the_terminal),
     };
     return cmocka_run_group_tests(tests, setup, program_teardown);
 }

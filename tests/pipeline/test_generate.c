@@ -52,7 +52,7 @@ static timbre_take *make_in_memory(timbre_engine *engine, const timbre_request *
 {
     timbre_generate_options options = {
         .struct_size = sizeof options,
-        .output = {.struct_size = sizeof(timbre_output), .in_memory = 1}};
+        .output = &(timbre_output){.struct_size = sizeof(timbre_output), .in_memory = 1}};
     timbre_take *take;
     timbre_error err = {0};
     if (timbre_generate(engine, request, &options, &take, &err) != TIMBRE_OK)
@@ -255,17 +255,18 @@ static timbre_status save_to(timbre_engine *engine, const char *path, int replac
                              timbre_take **take, timbre_error *err)
 {
     timbre_request *r = base_request();
-    timbre_generate_options options = {.struct_size = sizeof options,
-                                       .output = {.struct_size = sizeof(timbre_output),
-                                                  .path = path,
-                                                  .dir = "takes",
-                                                  .pattern = "{slug}-s{seed}-{n}-{model}",
-                                                  .replace = replace,
-                                                  .sidecar = 1,
-                                                  .index = 4},
-                                       .progress = w == NULL ? NULL : on_progress,
-                                       .progress_user = w,
-                                       .cancel = w == NULL ? NULL : &w->cancel};
+    timbre_generate_options options = {
+        .struct_size = sizeof options,
+        .output = &(timbre_output){.struct_size = sizeof(timbre_output),
+                                   .path = path,
+                                   .dir = "takes",
+                                   .pattern = "{slug}-s{seed}-{n}-{model}",
+                                   .replace = replace,
+                                   .sidecar = 1,
+                                   .index = 4},
+        .progress = w == NULL ? NULL : on_progress,
+        .progress_user = w,
+        .cancel = w == NULL ? NULL : &w->cancel};
     timbre_status st = timbre_generate(engine, r, &options, take, err);
     timbre_request_free(r);
     return st;
@@ -316,13 +317,12 @@ static void a_sidecar_is_never_lost_or_left_wrong(void **state)
     (void)state;
     timbre_engine *engine = new_engine(0);
     timbre_request *r = base_request();
-    timbre_generate_options options = {
-        .struct_size = sizeof options,
-        .output = {.struct_size = sizeof(timbre_output), .path = "side.wav", .sidecar = 1}};
+    timbre_output output = {.struct_size = sizeof output, .path = "side.wav", .sidecar = 1};
+    timbre_generate_options options = {.struct_size = sizeof options, .output = &output};
     timbre_take *take;
     timbre_error err = {0};
     assert_int_equal(mkdir("side.wav.json", 0777), 0);
-    options.output.replace = 1;
+    output.replace = 1;
     assert_int_equal(timbre_generate(engine, r, &options, &take, &err), TIMBRE_BAD_INPUT);
     assert_non_null(strstr(err.message, "side.wav.json"));
     assert_false(exists("side.wav"));
@@ -331,21 +331,49 @@ static void a_sidecar_is_never_lost_or_left_wrong(void **state)
     assert_non_null(f);
     fputs("{\"mine\":1}", f);
     fclose(f);
-    options.output.replace = 0;
+    output.replace = 0;
     assert_int_equal(timbre_generate(engine, r, &options, &take, &err), TIMBRE_EXISTS);
     assert_non_null(strstr(err.message, "side.wav.json"));
-    options.output.replace = 1;
-    options.output.sidecar = 0; /* a stranger's file stays, ... */
+    output.replace = 1;
+    output.sidecar = 0; /* a stranger's file stays, ... */
     assert_int_equal(timbre_generate(engine, r, &options, &take, &err), TIMBRE_OK);
     timbre_take_free(take);
     assert_true(exists("side.wav.json"));
-    options.output.sidecar = 1;
+    output.sidecar = 1;
     assert_int_equal(timbre_generate(engine, r, &options, &take, &err), TIMBRE_OK);
     timbre_take_free(take);
-    options.output.sidecar = 0; /* ... the sidecar of the take that is replaced goes */
+    output.sidecar = 0; /* ... the sidecar of the take that is replaced goes */
     assert_int_equal(timbre_generate(engine, r, &options, &take, &err), TIMBRE_OK);
     timbre_take_free(take);
     assert_false(exists("side.wav.json"));
+    timbre_request_free(r);
+    timbre_engine_free(engine);
+}
+
+/* A program built against a header whose struct ended earlier: what it cannot know is zero. */
+static void shorter_structs_of_older_callers_are_understood(void **state)
+{
+    (void)state;
+    timbre_engine *engine = new_engine(0);
+    timbre_request *r = base_request();
+    timbre_output output = {.struct_size = offsetof(timbre_output, replace),
+                            .path = "old.wav",
+                            .replace = 1, /* behind its end: not read */
+                            .sidecar = 1};
+    timbre_generate_options options = {
+        .struct_size = offsetof(timbre_generate_options, progress),
+        .output = &output,
+        .progress = on_progress, /* behind its end: would need a user */
+    };
+    timbre_take *take;
+    timbre_error err = {0};
+    assert_int_equal(timbre_generate(engine, r, &options, &take, &err), TIMBRE_OK);
+    timbre_take_free(take);
+    assert_true(exists("old.wav"));
+    assert_false(exists("old.wav.json"));
+    assert_int_equal(timbre_generate(engine, r, &options, &take, &err), TIMBRE_EXISTS);
+    options.output = NULL;
+    assert_int_equal(timbre_generate(engine, r, &options, &take, &err), TIMBRE_BAD_INPUT);
     timbre_request_free(r);
     timbre_engine_free(engine);
 }
@@ -364,7 +392,9 @@ static void a_folder_that_vanishes_is_named_with_a_fix(void **state)
     timbre_request *r = base_request();
     timbre_generate_options options = {
         .struct_size = sizeof options,
-        .output = {.struct_size = sizeof(timbre_output), .path = "gone/x.wav", .sidecar = 1},
+        .output = &(timbre_output){.struct_size = sizeof(timbre_output),
+                                   .path = "gone/x.wav",
+                                   .sidecar = 1},
         .progress = remove_folder};
     timbre_take *take;
     timbre_error err = {0};
@@ -515,6 +545,7 @@ int main(void)
         cmocka_unit_test(recipes_that_differ_say_where),
         cmocka_unit_test(takes_are_numbered_and_never_overwritten),
         cmocka_unit_test(a_sidecar_is_never_lost_or_left_wrong),
+        cmocka_unit_test(shorter_structs_of_older_callers_are_understood),
         cmocka_unit_test(a_folder_that_vanishes_is_named_with_a_fix),
         cmocka_unit_test(a_preview_tells_what_the_take_becomes),
         cmocka_unit_test(the_log_tells_what_took_how_long),

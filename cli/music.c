@@ -1,0 +1,105 @@
+#include "cli/music.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/text.h"
+
+static void append_item(tb_str *out, const char *text)
+{
+    if (text != NULL)
+        tb_str_appendf(out, "%s%s", out->len > 0 ? ", " : "", text);
+}
+
+static const char *member(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
+/* "first (second)", or the first alone where they are the same. */
+static void append_pairs(tb_str *out, const json_t *list, const char *first, const char *second)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item)
+    {
+        const char *a = member(item, first), *b = member(item, second);
+        append_item(out, a);
+        if (a != NULL && b != NULL && strcmp(a, b) != 0)
+            tb_str_appendf(out, " (%s)", b);
+    }
+}
+
+static void append_texts(tb_str *out, const json_t *list)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item) append_item(out, json_string_value(item));
+}
+
+void tb_music_append_understood(tb_str *out, const json_t *extras)
+{
+    append_pairs(out, json_object_get(extras, "understood"), "word", "meaning");
+}
+
+void tb_music_append_unknown(tb_str *out, const json_t *extras)
+{
+    append_texts(out, json_object_get(extras, "unknown"));
+}
+
+static void append_style(tb_str *out, const json_t *extras)
+{
+    append_item(out, member(extras, "style"));
+}
+
+static void append_tempo(tb_str *out, const json_t *extras)
+{
+    tb_str_appendf(out, "%g bpm", json_number_value(json_object_get(extras, "tempo_bpm")));
+}
+
+static void append_key(tb_str *out, const json_t *extras)
+{
+    append_item(out, member(extras, "key"));
+}
+
+static void append_metre(tb_str *out, const json_t *extras)
+{
+    append_item(out, member(extras, "metre"));
+}
+
+static void append_parts(tb_str *out, const json_t *extras)
+{
+    append_pairs(out, json_object_get(extras, "parts"), "part", "instrument");
+}
+
+static void append_textures(tb_str *out, const json_t *extras)
+{
+    append_texts(out, json_object_get(extras, "textures"));
+}
+
+void tb_music_print(const json_t *extras, int indent, int width)
+{
+    static const struct {
+        const char *name;
+        void (*append)(tb_str *out, const json_t *extras);
+    } rows[] = {
+        {"style", append_style},
+        {"tempo", append_tempo},
+        {"key", append_key},
+        {"metre", append_metre},
+        {"parts", append_parts},
+        {"textures", append_textures},
+        {"understood", tb_music_append_understood},
+        {"not understood", tb_music_append_unknown},
+    };
+    if (member(extras, "style") == NULL)
+        return;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        tb_str text = {0};
+        rows[i].append(&text, extras);
+        printf("%*s%-*s ", indent, "", width, rows[i].name);
+        tb_print_clean(stdout, text.len > 0 ? tb_str_text(&text) : "none");
+        printf("\n");
+        tb_str_deinit(&text);
+    }
+}
