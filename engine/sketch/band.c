@@ -243,13 +243,13 @@ static void hire_group(tb_band *band, const tb_plan *plan, const tb_brief *b, tb
                   {TB_JOB_DRUMS, NULL},          {TB_JOB_MELODY, rules->leads},
                   {TB_JOB_ANSWER, rules->leads}, {TB_JOB_PAD, rules->pads},
                   {TB_JOB_HARMONY, rules->leads}};
+    bool may_drum = rules->drums > 0 && !b->excluded[TB_INSTRUMENT_DRUMS];
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         if (count_instruments(band) >= b->max_players)
             break;
         if (wanted[i].choices != NULL)
             hire(band, plan, b, r, wanted[i].job, wanted[i].choices, 1);
-        else if (rules->drums > 0 && !b->excluded[TB_INSTRUMENT_DRUMS] &&
-                 count_of(band, TB_JOB_DRUMS) == 0)
+        else if (may_drum && count_of(band, TB_JOB_DRUMS) == 0)
             add(band, plan, TB_JOB_DRUMS, TB_INSTRUMENT_DRUMS, false);
     }
     band->n_heads = count_instruments(band);
