@@ -149,11 +149,6 @@ double tb_cos(double x)
     return sin_shifted(x, 1);
 }
 
-double tb_pow(double x, double y)
-{
-    return tb_exp(y * tb_log(x));
-}
-
 double tb_db_to_gain(double db)
 {
     return tb_exp(db * 0.11512925464970228420); /* ln(10)/20 */

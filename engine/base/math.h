@@ -13,7 +13,6 @@ double tb_exp(double x); /* overflows to inf, underflows to 0, NaN in NaN out */
 double tb_log(double x); /* x > 0; 0 gives -inf, negative NaN */
 double tb_sin(double x); /* radians */
 double tb_cos(double x);
-double tb_pow(double x, double y); /* x > 0: exp(y log x), relative error ~ |y log x| 1e-16 */
 
 /* Decibels to a linear amplitude factor and back (20 log10). */
 double tb_db_to_gain(double db);

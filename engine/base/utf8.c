@@ -1,5 +1,6 @@
 #include "engine/base/utf8.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <utf8proc.h>
 
@@ -64,30 +65,6 @@ char *tb_utf8_fold(const char *s, size_t len_bytes)
         return NULL;
     }
     return (char *)out;
-}
-
-bool tb_utf8_has_word(const char *s, size_t len_bytes)
-{
-    for (size_t at = 0; at < len_bytes;) {
-        utf8proc_int32_t code;
-        utf8proc_ssize_t n = step(s + at, len_bytes - at, &code);
-        if (n <= 0)
-            return false;
-        switch (utf8proc_category(code)) {
-        case UTF8PROC_CATEGORY_LU:
-        case UTF8PROC_CATEGORY_LL:
-        case UTF8PROC_CATEGORY_LT:
-        case UTF8PROC_CATEGORY_LM:
-        case UTF8PROC_CATEGORY_LO:
-        case UTF8PROC_CATEGORY_ND:
-        case UTF8PROC_CATEGORY_NL:
-        case UTF8PROC_CATEGORY_NO:
-            return true;
-        default:
-            at += (size_t)n;
-        }
-    }
-    return false;
 }
 
 int tb_utf8_columns(const char *s, size_t len_bytes)

@@ -2,7 +2,6 @@
 #ifndef TB_BASE_UTF8_H
 #define TB_BASE_UTF8_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "engine/base/error.h"
@@ -22,9 +21,6 @@ TB_MUST_USE tb_status tb_utf8_require_text(const char *name, const char *s, size
 /* Lower case, accents and compatibility forms removed (NFKD, marks stripped, case folded). Returns
  * owned (free) or NULL for memory or invalid input. */
 char *tb_utf8_fold(const char *s, size_t len_bytes);
-
-/* Whether any code point is a letter or a digit of any script. */
-bool tb_utf8_has_word(const char *s, size_t len_bytes);
 
 /* Columns that `s` takes in a terminal (wide = 2, combining = 0); valid UTF-8 only. */
 int tb_utf8_columns(const char *s, size_t len_bytes);

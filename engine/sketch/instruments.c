@@ -1,7 +1,6 @@
 #include "engine/sketch/instruments.h"
 
 #include <assert.h>
-#include <string.h>
 
 static const tb_instrument table[TB_INSTRUMENT_COUNT] = {
 #define ROW(id, name, program, roles, low, high)                                                   \
@@ -14,12 +13,4 @@ const tb_instrument *tb_instrument_get(tb_instrument_id id)
 {
     assert((unsigned)id < TB_INSTRUMENT_COUNT);
     return &table[id];
-}
-
-int tb_instrument_find(const char *name)
-{
-    for (int i = 0; i < TB_INSTRUMENT_COUNT; i++)
-        if (strcmp(table[i].name, name) == 0)
-            return i;
-    return -1;
 }

@@ -84,7 +84,5 @@ typedef struct tb_instrument {
 
 /* The row of an instrument; `id` must be < TB_INSTRUMENT_COUNT. */
 const tb_instrument *tb_instrument_get(tb_instrument_id id);
-/* Id by exact name, or -1. */
-int tb_instrument_find(const char *name);
 
 #endif

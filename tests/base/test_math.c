@@ -99,7 +99,6 @@ static void edges_follow_ieee(void **state)
     assert_true(isnan(tb_sin(INFINITY)) && isnan(tb_cos(NAN)));
     assert_true(fabs(tb_db_to_gain(-6.020599913279624) - 0.5) < 1e-15);
     assert_true(fabs(tb_gain_to_db(10) - 20) < 1e-13);
-    assert_true(fabs(tb_pow(2, 10) - 1024) < 1e-11);
 }
 
 int main(void)
