@@ -6,6 +6,8 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <math.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,9 +171,15 @@ static tb_status open_player(struct tb_player *p, tb_error *err)
         tb_fix(err, "apt-get install libsdl2-2.0-0, or on macOS: brew install sdl2");
         return st;
     }
+    /* the sound system's threads inherit the mask: signals come to the thread that waits for them
+     */
+    sigset_t all, before;
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     int saved = redirect_stderr(p->log_fd);
     tb_status st = open_device(p, err);
     restore_stderr(saved);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return st;
 }
 

@@ -3,15 +3,18 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "engine/base/clock.h"
 
-/* The only variables of the program at file scope: a signal handler can be given no argument. */
+/* The only variables of the program at file scope: a signal handler can be given no argument. It
+ * may run on any thread, so its flags are atomic; lock-free ones are safe in it. */
 static timbre_cancel cancel_flag;
-static volatile sig_atomic_t first_signal, is_held, wants_stop, has_continued;
+static atomic_int first_signal, is_held, wants_stop, has_continued;
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a signal handler cannot wait for a lock");
 static struct itimerval limit; /* what is left of it while paused; zero: none was set */
 static bool is_limit_paused;
 
@@ -19,8 +22,8 @@ static void on_signal(int number)
 {
     if (first_signal != 0 && number != SIGALRM && !is_held)
         _exit(128 + number);
-    if (first_signal == 0)
-        first_signal = number;
+    int none = 0;
+    (void)atomic_compare_exchange_strong(&first_signal, &none, number);
     timbre_cancel_request(&cancel_flag);
 }
 
@@ -71,7 +74,7 @@ void tb_signals_pause_deadline(void)
     if (!timerisset(&limit.it_value)) /* it has just run out: at once when resumed */
         limit.it_value.tv_usec = 1;
     if (first_signal == SIGALRM) {
-        cancel_flag = (timbre_cancel){0};
+        timbre_cancel_reset(&cancel_flag);
         first_signal = 0;
     }
 }

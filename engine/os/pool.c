@@ -1,6 +1,7 @@
 #include "engine/os/pool.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -68,6 +69,9 @@ tb_status tb_pool_new(int n_threads, tb_pool **out, tb_error *err)
     tb_status st = TIMBRE_OK;
     if (pool->workers == NULL)
         st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for %d threads", n_threads);
+    sigset_t all, before; /* workers inherit the mask: a program's signals are not theirs */
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     while (st == TIMBRE_OK && pool->n_workers < n_threads - 1) {
         int failed = pthread_create(&pool->workers[pool->n_workers], NULL, worker_main, pool);
         if (failed != 0)
@@ -76,6 +80,7 @@ tb_status tb_pool_new(int n_threads, tb_pool **out, tb_error *err)
         else
             pool->n_workers++;
     }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (st != TIMBRE_OK)
         tb_pool_free(pool);
     else

@@ -12,6 +12,8 @@ typedef struct timbre_cancel {
 } timbre_cancel;
 
 void timbre_cancel_request(timbre_cancel *cancel);
+/* Take the request back, so that the flag can serve the next work. */
+void timbre_cancel_reset(timbre_cancel *cancel);
 int timbre_cancel_is_requested(const timbre_cancel *cancel);
 
 #ifdef __cplusplus
