@@ -17,6 +17,21 @@ enum {
     TB_SCORE_MAX_EVENTS = 200000, /* about 300 s of sixteenths on sixteen parts, tenfold */
     TB_SCORE_MAX_PARTS = 16,      /* MIDI channels */
     TB_THREADS_MAX = 256,
+    TB_RATE_MIN_HZ = 1000, /* of audio files and spectrograms */
+    TB_RATE_MAX_HZ = 384000,
+    TB_AUDIO_MAX_CHANNELS = 32,
+    TB_STEP_MAX_MS = 1000, /* a pixel of a spectrogram image */
+    TB_PADDED_MAX_MS = 4000,
+    TB_TRANSFORM_MAX = 1 << 18,  /* samples of a padded window */
+    TB_BINS_MAX = 1 << 15,       /* of a transform, up to the highest frequency of an image */
+    TB_BANDS_MAX = 8192,         /* height of an image */
+    TB_IMAGE_MAX_WIDTH = 400000, /* over an hour at 10 ms */
+    TB_IMAGE_MAX_HEIGHT = TB_BANDS_MAX,
+    TB_JPEG_MAX_SIDE = 65500,           /* libjpeg's */
+    TB_INTERLACED_MAX_PIXELS = 1 << 26, /* such an image is held in memory */
+    TB_GRIFFIN_LIM_MAX_ITER = 200,
+    TB_MEL_MAX_ITER = 10000,
+    TB_CLIPS_MAX = 100000,
 };
 
 #define TB_SEED_MAX 9007199254740991LL /* 2^53-1: exact in a JSON number */

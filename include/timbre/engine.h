@@ -27,9 +27,10 @@ typedef struct timbre_engine_options {
     timbre_log_fn log;     /* NULL: silent */
     void *log_user;
     timbre_log_level log_level;
+    const char *cpu; /* kernels: "auto", "ref", "avx2", "neon"; NULL: auto */
 } timbre_engine_options;
 
-/* Returns owned. Does not load anything yet. */
+/* Returns owned. Does not load anything yet. BAD_INPUT, UNSUPPORTED: options.cpu. */
 TIMBRE_MUST_USE timbre_status timbre_engine_new(const timbre_engine_options *options,
                                                 timbre_engine **out, timbre_error *err);
 void timbre_engine_free(timbre_engine *engine);

@@ -7,6 +7,7 @@
 #include "timbre/engine.h"
 #include "timbre/log.h"
 #include "timbre/request.h"
+#include "timbre/spectrogram.h"
 #include "timbre/status.h"
 #include "timbre/version.h"
 

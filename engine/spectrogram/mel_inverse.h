@@ -1,0 +1,40 @@
+/*
+ * From mel bands back to magnitudes of bins.
+ *
+ * lstsq: relu of the minimum-norm least-squares solution (torchaudio >= 2.1). The product of the
+ * filter bank with its transpose is tridiagonal, so this is one Thomas solve a frame.
+ * sgd: torchaudio <= 2.0, the behaviour of 2022: gradient descent with momentum from a random
+ * start. Its gradient has the factor 2 / (channels * frames) of the whole spectrogram, so the
+ * result depends on the width.
+ */
+#ifndef TB_SPECTROGRAM_MEL_INVERSE_H
+#define TB_SPECTROGRAM_MEL_INVERSE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/spectrogram/mel.h"
+
+typedef enum tb_mel_inverse_method { TB_MEL_LSTSQ, TB_MEL_SGD } tb_mel_inverse_method;
+
+typedef struct tb_mel_inverse_spec {
+    tb_mel_inverse_method method;
+    int n_iter;       /* sgd: 200 */
+    int64_t n_frames; /* sgd: of the whole spectrogram */
+    int n_channels;   /* sgd */
+    uint64_t seed;    /* sgd: start U[0,1) keyed by (seed, channel, frame, bin) */
+} tb_mel_inverse_spec;
+
+typedef struct tb_mel_inverse tb_mel_inverse; /* immutable, shared by threads */
+
+/* `mel` is borrowed and must outlive it. */
+TB_MUST_USE tb_status tb_mel_inverse_new(const tb_mel *mel, const tb_mel_inverse_spec *spec,
+                                         tb_mel_inverse **out, tb_error *err);
+void tb_mel_inverse_free(tb_mel_inverse *inverse);
+size_t tb_mel_inverse_scratch_len(const tb_mel_inverse *inverse); /* floats, per thread */
+
+/* Frames t .. t+15 of a channel. bands: [n_mels][16] amplitudes; magnitudes: [n_bins][16]. */
+void tb_mel_inverse_run(const tb_mel_inverse *inverse, int channel, int64_t t, const float *bands,
+                        float *magnitudes, float *scratch);
+
+#endif
