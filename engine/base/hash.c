@@ -5,11 +5,33 @@
 #include <openssl/evp.h>
 #include <unistd.h>
 
-static tb_status finish(EVP_MD_CTX *ctx, char hex[TB_SHA256_HEX_BYTES], tb_error *err)
+tb_status tb_sha256_init(tb_sha256 *hash, tb_error *err)
+{
+    hash->context = EVP_MD_CTX_new();
+    if (hash->context != NULL && EVP_DigestInit_ex(hash->context, EVP_sha256(), NULL) == 1)
+        return TIMBRE_OK;
+    tb_sha256_deinit(hash);
+    return tb_fail(err, TIMBRE_NO_MEMORY, "libcrypto could not begin a SHA-256");
+}
+
+void tb_sha256_deinit(tb_sha256 *hash)
+{
+    EVP_MD_CTX_free(hash->context);
+    hash->context = NULL;
+}
+
+tb_status tb_sha256_add(tb_sha256 *hash, const void *data, size_t len_bytes, tb_error *err)
+{
+    if (EVP_DigestUpdate(hash->context, data, len_bytes) == 1)
+        return TIMBRE_OK;
+    return tb_fail(err, TIMBRE_FAILED, "libcrypto could not hash %zu bytes", len_bytes);
+}
+
+tb_status tb_sha256_finish(tb_sha256 *hash, char hex[TB_SHA256_HEX_BYTES], tb_error *err)
 {
     static const char digits[] = "0123456789abcdef";
     unsigned char raw[32];
-    if (EVP_DigestFinal_ex(ctx, raw, NULL) != 1)
+    if (EVP_DigestFinal_ex(hash->context, raw, NULL) != 1)
         return tb_fail(err, TIMBRE_FAILED, "libcrypto could not finish a SHA-256");
     for (int i = 0; i < 32; i++) {
         hex[2 * i] = digits[raw[i] >> 4];
@@ -19,32 +41,20 @@ static tb_status finish(EVP_MD_CTX *ctx, char hex[TB_SHA256_HEX_BYTES], tb_error
     return TIMBRE_OK;
 }
 
-static EVP_MD_CTX *begin(tb_error *err)
-{
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    if (ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1)
-        return ctx;
-    EVP_MD_CTX_free(ctx);
-    (void)tb_fail(err, TIMBRE_NO_MEMORY, "libcrypto could not begin a SHA-256");
-    return NULL;
-}
-
 tb_status tb_sha256_bytes(const void *data, size_t len_bytes, char hex[TB_SHA256_HEX_BYTES],
                           tb_error *err)
 {
-    EVP_MD_CTX *ctx = begin(err);
-    if (ctx == NULL)
-        return TIMBRE_NO_MEMORY;
-    tb_status st = TIMBRE_OK;
-    if (EVP_DigestUpdate(ctx, data, len_bytes) != 1)
-        st = tb_fail(err, TIMBRE_FAILED, "libcrypto could not hash %zu bytes", len_bytes);
+    tb_sha256 hash;
+    tb_status st = tb_sha256_init(&hash, err);
     if (st == TIMBRE_OK)
-        st = finish(ctx, hex, err);
-    EVP_MD_CTX_free(ctx);
+        st = tb_sha256_add(&hash, data, len_bytes, err);
+    if (st == TIMBRE_OK)
+        st = tb_sha256_finish(&hash, hex, err);
+    tb_sha256_deinit(&hash);
     return st;
 }
 
-static tb_status hash_fd(EVP_MD_CTX *ctx, int fd, const char *path, tb_error *err)
+static tb_status hash_fd(tb_sha256 *hash, int fd, const char *path, tb_error *err)
 {
     unsigned char buffer[64 * 1024];
     for (;;) {
@@ -55,8 +65,9 @@ static tb_status hash_fd(EVP_MD_CTX *ctx, int fd, const char *path, tb_error *er
             return tb_fail_errno(err, errno, "cannot read '%s'", path);
         if (n == 0)
             return TIMBRE_OK;
-        if (EVP_DigestUpdate(ctx, buffer, (size_t)n) != 1)
-            return tb_fail(err, TIMBRE_FAILED, "libcrypto could not hash '%s'", path);
+        tb_status st = tb_sha256_add(hash, buffer, (size_t)n, err);
+        if (st != TIMBRE_OK)
+            return st;
     }
 }
 
@@ -65,11 +76,13 @@ tb_status tb_sha256_file(const char *path, char hex[TB_SHA256_HEX_BYTES], tb_err
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return tb_fail_errno(err, errno, "cannot open '%s'", path);
-    EVP_MD_CTX *ctx = begin(err);
-    tb_status st = ctx == NULL ? TIMBRE_NO_MEMORY : hash_fd(ctx, fd, path, err);
+    tb_sha256 hash;
+    tb_status st = tb_sha256_init(&hash, err);
     if (st == TIMBRE_OK)
-        st = finish(ctx, hex, err);
-    EVP_MD_CTX_free(ctx);
+        st = hash_fd(&hash, fd, path, err);
+    if (st == TIMBRE_OK)
+        st = tb_sha256_finish(&hash, hex, err);
+    tb_sha256_deinit(&hash);
     close(fd);
     return st;
 }

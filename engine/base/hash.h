@@ -1,4 +1,4 @@
-/* SHA-256 over memory and files (libcrypto), printed as 64 lower-case hex digits. */
+/* SHA-256 over memory, streams and files (libcrypto), printed as 64 lower-case hex digits. */
 #ifndef TB_BASE_HASH_H
 #define TB_BASE_HASH_H
 
@@ -7,6 +7,20 @@
 #include "engine/base/error.h"
 
 enum { TB_SHA256_HEX_BYTES = 65 }; /* 64 digits and the NUL */
+
+/* A hash of what comes piece by piece. */
+typedef struct tb_sha256 {
+    struct evp_md_ctx_st *context; /* owned; NULL: not begun */
+} tb_sha256;
+
+TB_MUST_USE tb_status tb_sha256_init(tb_sha256 *hash, tb_error *err);
+/* Accepts a zeroed hash. */
+void tb_sha256_deinit(tb_sha256 *hash);
+TB_MUST_USE tb_status tb_sha256_add(tb_sha256 *hash, const void *data, size_t len_bytes,
+                                    tb_error *err);
+/* Once; nothing can be added afterwards. */
+TB_MUST_USE tb_status tb_sha256_finish(tb_sha256 *hash, char hex[TB_SHA256_HEX_BYTES],
+                                       tb_error *err);
 
 TB_MUST_USE tb_status tb_sha256_bytes(const void *data, size_t len_bytes,
                                       char hex[TB_SHA256_HEX_BYTES], tb_error *err);

@@ -6,6 +6,7 @@
 #include "engine/audio/audio_file.h"
 #include "engine/base/limits.h"
 #include "engine/os/cpu.h"
+#include "engine/pipeline/engine.h"
 #include "engine/pipeline/json.h"
 #include "engine/pipeline/recipe.h"
 #include "engine/pipeline/request.h"
@@ -15,8 +16,24 @@ struct timbre_engine {
     timbre_engine_options options; /* texts owned by the engine */
     tb_logger log;
     tb_pool *pool;
+    const tb_kernels *kernels;
     void *sketch; /* state of tb_backend_sketch */
 };
+
+tb_pool *tb_engine_pool(timbre_engine *engine)
+{
+    return engine->pool;
+}
+
+const tb_kernels *tb_engine_kernels(const timbre_engine *engine)
+{
+    return engine->kernels;
+}
+
+const tb_logger *tb_engine_log(const timbre_engine *engine)
+{
+    return &engine->log;
+}
 
 void timbre_engine_free(timbre_engine *engine)
 {
@@ -27,8 +44,7 @@ void timbre_engine_free(timbre_engine *engine)
     free(engine);
 }
 
-/* What the caller's struct has, which may be of an older or newer header; the rest stays zero. */
-static void copy_options(void *out, size_t size, const void *in, size_t struct_size)
+void tb_copy_options(void *out, size_t size, const void *in, size_t struct_size)
 {
     memcpy(out, in, struct_size < size ? struct_size : size);
 }
@@ -40,7 +56,7 @@ tb_status timbre_engine_new(const timbre_engine_options *options, timbre_engine 
     timbre_engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the engine");
-    copy_options(&engine->options, sizeof engine->options, options, options->struct_size);
+    tb_copy_options(&engine->options, sizeof engine->options, options, options->struct_size);
     engine->log = (tb_logger){.fn = engine->options.log,
                               .user = engine->options.log_user,
                               .min_level = engine->options.log_level};
@@ -163,10 +179,10 @@ tb_status timbre_generate(timbre_engine *engine, const timbre_request *request,
     *out = NULL;
     timbre_generate_options ours = {0};
     timbre_output output = {0};
-    copy_options(&ours, sizeof ours, options, options->struct_size);
+    tb_copy_options(&ours, sizeof ours, options, options->struct_size);
     if (ours.output == NULL)
         return tb_fail(err, TIMBRE_BAD_INPUT, "no output is given");
-    copy_options(&output, sizeof output, ours.output, ours.output->struct_size);
+    tb_copy_options(&output, sizeof output, ours.output, ours.output->struct_size);
     timbre_request *resolved;
     tb_status st = timbre_request_copy(request, &resolved, err);
     if (st != TIMBRE_OK)
@@ -179,7 +195,8 @@ tb_status timbre_generate(timbre_engine *engine, const timbre_request *request,
         st = tb_save_check(&output, resolved, err);
     if (st == TIMBRE_OK) {
         tb_stages stages;
-        tb_stages_init(&stages, tb_backend_sketch.stages, tb_backend_sketch.n_stages, &ours,
+        tb_stages_init(&stages, tb_backend_sketch.stages, tb_backend_sketch.n_stages,
+                       &(tb_stages_listener){ours.progress, ours.progress_user, ours.cancel},
                        &engine->log);
         tb_job job = {
             .request = resolved, .pool = engine->pool, .log = &engine->log, .stages = &stages};

@@ -18,6 +18,7 @@
 #include "engine/os/cpu.h"
 #include "engine/pipeline/json.h"
 #include "engine/pipeline/take_name.h"
+#include "engine/pipeline/target.h"
 
 static const char default_pattern[] = "{date}/{time}-{slug}-s{seed}";
 
@@ -25,30 +26,6 @@ static bool exists(const char *path)
 {
     struct stat info;
     return lstat(path, &info) == 0;
-}
-
-static tb_status fail_exists(const char *path, tb_error *err)
-{
-    tb_status st = tb_fail(err, TIMBRE_EXISTS, "'%s' exists already", path);
-    tb_fix(err, "choose another name, or overwrite it with --force");
-    return st;
-}
-
-static tb_status check_folder(const char *folder, tb_error *err)
-{
-    struct stat info;
-    tb_status st = TIMBRE_OK;
-    if (stat(folder, &info) != 0)
-        st = tb_fail_errno(err, errno, "the folder '%s' cannot be used", folder);
-    else if (!S_ISDIR(info.st_mode))
-        st = tb_fail(err, TIMBRE_BAD_INPUT, "'%s' is not a folder", folder);
-    else if (access(folder, W_OK | X_OK) != 0)
-        st = tb_fail_errno(err, errno, "cannot write in '%s'", folder);
-    if (st == TIMBRE_NOT_FOUND)
-        tb_fix(err, "make it first: mkdir -p '%s'", folder);
-    else if (st != TIMBRE_OK)
-        tb_fix(err, "choose another place with -o or TIMBRE_OUTPUT_DIR");
-    return st;
 }
 
 static tb_status expand(const char *pattern, const timbre_output *output,
@@ -66,7 +43,7 @@ static tb_status check_sidecar(const char *path, bool replace, tb_error *err)
         return TIMBRE_OK;
     if (S_ISDIR(info.st_mode))
         return tb_fail(err, TIMBRE_BAD_INPUT, "'%s', the sidecar's place, is a folder", path);
-    return replace ? TIMBRE_OK : fail_exists(path, err);
+    return replace ? TIMBRE_OK : tb_target_fail_exists(path, err);
 }
 
 static tb_status check_path(const timbre_output *output, const timbre_request *request,
@@ -74,18 +51,14 @@ static tb_status check_path(const timbre_output *output, const timbre_request *r
 {
     char *path = NULL;
     tb_status st = expand(output->path, output, request, time(NULL), &path, err);
-    char *folder = st == TIMBRE_OK ? tb_path_folder(path) : NULL;
-    char *sidecar = st == TIMBRE_OK ? tb_strf("%s.json", path) : NULL;
-    if (st == TIMBRE_OK && (folder == NULL || sidecar == NULL))
-        st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
     if (st == TIMBRE_OK)
-        st = check_folder(folder, err);
-    if (st == TIMBRE_OK && !output->replace && exists(path))
-        st = fail_exists(path, err);
-    if (st == TIMBRE_OK && output->sidecar)
-        st = check_sidecar(sidecar, output->replace, err);
-    free(sidecar);
-    free(folder);
+        st = tb_target_check(path, output->replace, err);
+    if (st == TIMBRE_OK && output->sidecar) {
+        char *sidecar = tb_strf("%s.json", path);
+        st = sidecar == NULL ? tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path")
+                             : check_sidecar(sidecar, output->replace, err);
+        free(sidecar);
+    }
     free(path);
     return st;
 }
@@ -112,7 +85,7 @@ tb_status tb_save_check(const timbre_output *output, const timbre_request *reque
     free(name);
     if (st == TIMBRE_OK)
         st = make_folder(output->dir, err);
-    return st == TIMBRE_OK ? check_folder(output->dir, err) : st;
+    return st == TIMBRE_OK ? tb_target_check_folder(output->dir, err) : st;
 }
 
 static tb_status make_sidecar(const tb_job *job, timbre_take *take, tb_error *err)

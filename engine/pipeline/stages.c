@@ -35,18 +35,18 @@ static void on_fraction(double fraction, void *user)
     report(user, fraction);
 }
 
-void tb_stages_init(tb_stages *s, const tb_stage *list, int n,
-                    const timbre_generate_options *options, const tb_logger *log)
+void tb_stages_init(tb_stages *s, const tb_stage *list, int n, const tb_stages_listener *listener,
+                    const tb_logger *log)
 {
     assert(n <= TB_STAGES_MAX);
     *s = (tb_stages){.list = list,
                      .n = n,
                      .current = -1,
                      .started_s = tb_clock_seconds(),
-                     .fn = options->progress,
-                     .user = options->progress_user,
+                     .fn = listener->fn,
+                     .user = listener->user,
                      .log = log};
-    s->progress = (tb_progress){.fn = on_fraction, .user = s, .cancel = options->cancel};
+    s->progress = (tb_progress){.fn = on_fraction, .user = s, .cancel = listener->cancel};
 }
 
 static void end_current(tb_stages *s)

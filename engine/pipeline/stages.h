@@ -30,8 +30,15 @@ typedef struct tb_stages {
     tb_progress progress; /* hand this to the work of the current stage */
 } tb_stages;
 
-void tb_stages_init(tb_stages *s, const tb_stage *list, int n,
-                    const timbre_generate_options *options, const tb_logger *log);
+/* Who wants to know, and who may stop the work; each may be NULL. */
+typedef struct tb_stages_listener {
+    timbre_progress_fn fn;
+    void *user;
+    const timbre_cancel *cancel;
+} tb_stages_listener;
+
+void tb_stages_init(tb_stages *s, const tb_stage *list, int n, const tb_stages_listener *listener,
+                    const tb_logger *log);
 /* End the current stage, begin the next one and report it. */
 void tb_stages_next(tb_stages *s);
 /* End the last stage and report the whole as done. */

@@ -160,7 +160,7 @@ static tb_status make_one(const char *path, tb_error *err)
         st = timbre_request_resolve(request, err);
     if (st == TIMBRE_OK)
         st = tb_save_check(&output, request, err);
-    tb_stages_init(&stages, list, 1, &options, NULL);
+    tb_stages_init(&stages, list, 1, &(tb_stages_listener){0}, NULL);
     tb_stages_next(&stages);
     tb_job job = {.request = request, .stages = &stages};
     result.ingredients = json_object();
