@@ -32,6 +32,8 @@ enum {
     TB_GRIFFIN_LIM_MAX_ITER = 200,
     TB_MEL_MAX_ITER = 10000,
     TB_CLIPS_MAX = 100000,
+    TB_VIEW_MAX_WIDTH = 16384, /* of the look at a sound */
+    TB_VIEW_MAX_HEIGHT = 4096,
 };
 
 #define TB_SEED_MAX 9007199254740991LL /* 2^53-1: exact in a JSON number */
