@@ -1,0 +1,92 @@
+#include "engine/kernels/kernels.h"
+
+#include <string.h>
+
+#include "engine/kernels/table.h"
+#include "engine/os/cpu.h"
+
+typedef struct variant {
+    const char *name;
+    const tb_kernels *table; /* NULL: of another architecture */
+    bool (*is_supported)(void);
+} variant;
+
+static bool always(void)
+{
+    return true;
+}
+
+static bool has_avx2(void)
+{
+    return tb_cpu_detect().avx2_fma_f16c;
+}
+
+static bool has_neon(void)
+{
+    return tb_cpu_detect().neon;
+}
+
+#if defined(__x86_64__)
+#define AVX2_TABLE &tb_kernels_avx2
+#else
+#define AVX2_TABLE NULL
+#endif
+#if defined(__aarch64__)
+#define NEON_TABLE &tb_kernels_neon
+#else
+#define NEON_TABLE NULL
+#endif
+
+/* The best first. */
+static const variant variants[] = {
+    {"avx2", AVX2_TABLE, has_avx2},
+    {"neon", NEON_TABLE, has_neon},
+    {"ref", &tb_kernels_ref, always},
+};
+
+enum { N_VARIANTS = sizeof variants / sizeof *variants };
+
+static bool runs_here(const variant *v)
+{
+    return v->table != NULL && v->is_supported();
+}
+
+/* "avx2, ref" */
+static void list_variants(char out[64])
+{
+    out[0] = '\0';
+    for (int i = 0; i < N_VARIANTS; i++) {
+        if (!runs_here(&variants[i]))
+            continue;
+        if (out[0] != '\0')
+            strcat(out, ", ");
+        strcat(out, variants[i].name);
+    }
+}
+
+tb_status tb_kernels_choose(const char *name, const tb_kernels **out, tb_error *err)
+{
+    bool is_any = name == NULL || name[0] == '\0' || strcmp(name, "auto") == 0;
+    bool is_known = false;
+    *out = NULL;
+    for (int i = 0; i < N_VARIANTS && *out == NULL; i++) {
+        bool is_named = !is_any && strcmp(name, variants[i].name) == 0;
+        is_known |= is_named;
+        if ((is_any || is_named) && runs_here(&variants[i]))
+            *out = variants[i].table;
+    }
+    if (*out != NULL)
+        return TIMBRE_OK;
+    char list[64];
+    list_variants(list);
+    if (is_known)
+        return tb_fail(err, TIMBRE_UNSUPPORTED, "this machine cannot run the kernels '%s', but: %s",
+                       name, list);
+    return tb_fail(err, TIMBRE_BAD_INPUT, "there are no kernels '%.32s'; this machine has: %s",
+                   name, list);
+}
+
+const char *tb_kernels_name(const tb_kernels *kernels)
+{
+    return kernels->name;
+}

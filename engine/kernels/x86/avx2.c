@@ -1,0 +1,6 @@
+/* The kernels for x86-64 with AVX2 and FMA: the one file that is compiled for these. */
+#include "engine/kernels/x86/lanes.h"
+
+#include "engine/kernels/frames_body.h"
+
+const tb_kernels tb_kernels_avx2 = KERNEL_TABLE("avx2");
