@@ -13,16 +13,17 @@
 
 enum { TB_EXIF_BYTES = 150, TB_EXIF_MAX_BYTES = 64 * 1024 };
 
-/* The block for `params` and the spectrogram's maximum into out; *len_bytes is 150 unless values
- * above 65,535 need room (LONG has the same size in the entry: it is always 150). */
+/* The block for `params` and the spectrogram's maximum. Whole numbers up to 65,535 are SHORT,
+ * others LONG, in the same room: it is always 150 bytes. */
 void tb_exif_format(const timbre_spectrogram_params *params, double max_value,
                     unsigned char out[TB_EXIF_BYTES]);
 
 /*
- * Read a TIFF block (without "Exif\0\0"). *found: all nine parameters are there; else *params is
- * left alone. *max_value is NAN when absent. A block that is no TIFF or whose entries point
- * outside: BAD_FILE. Values that no spectrogram can have (hop 0, 10^9 bands): BAD_FILE naming tag,
- * value and limit (timbre_spectrogram_params_check).
+ * Read a TIFF block (without "Exif\0\0"); the nine parameters may be of any numeric type. *found:
+ * all nine are there; *params is then they, and the defaults for what is not in the block; else it
+ * is left alone. *max_value is NAN when absent or not finite. BAD_FILE: a block that is no TIFF,
+ * whose tags point outside or are no single numbers, or with values that no spectrogram can have
+ * (hop 0, 10^9 bands): names tag, value and limit (timbre_spectrogram_params_check).
  */
 TB_MUST_USE tb_status tb_exif_parse(const unsigned char *bytes, size_t len_bytes,
                                     timbre_spectrogram_params *params, double *max_value,

@@ -10,6 +10,7 @@
 #define TB_SPECTROGRAM_FFT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "engine/kernels/kernels.h"
 
@@ -24,6 +25,8 @@ void tb_fft_free(tb_fft *fft);
 /* Floats that `data` must have room for: n * 2 * TB_LANES, more where Bluestein needs room to
  * work; what is behind the first n elements is scratch. */
 size_t tb_fft_data_len(const tb_fft *fft);
+/* exp(-2 pi i num / den) to double precision, 0 <= num < den. */
+void tb_fft_root(int64_t num, int64_t den, double *re, double *im);
 /* The element of `data` in which frequency k (0 <= k < n) stands after tb_fft_forward. */
 int tb_fft_position(const tb_fft *fft, int k);
 

@@ -30,6 +30,7 @@ typedef struct tb_frames tb_frames; /* tables; immutable, shared by threads */
  * what the window spreads above it is below single precision; else 1. */
 int tb_frames_best_stride(const tb_frames_spec *spec);
 
+/* `kernels` is borrowed. BAD_INPUT for what is not as tb_frames_spec says. Returns owned. */
 TB_MUST_USE tb_status tb_frames_new(const tb_frames_spec *spec, const tb_kernels *kernels,
                                     tb_frames **out, tb_error *err);
 void tb_frames_free(tb_frames *frames);
@@ -59,6 +60,9 @@ int tb_frames_span(const tb_frames *frames);
  */
 void tb_frames_analyze(const tb_frames *frames, int64_t t, const float *grid, float *X,
                        float *scratch);
+/* Only the magnitudes, of the frames in their order: [n_bins][TB_BATCH_FRAMES]. */
+void tb_frames_magnitudes(const tb_frames *frames, int64_t t, const float *grid, float *magnitudes,
+                          float *scratch);
 /* The inverse: irfft of each frame times the window, without overlap-add and without the division
  * by the squared window. out: [16][tb_frames_len]. The imaginary parts of bin 0 and n_fft/2 count
  * as 0. */

@@ -30,9 +30,10 @@ TB_MUST_USE tb_status tb_image_open_memory(const unsigned char *bytes, size_t le
 void tb_image_close(tb_image_reader *reader);
 const tb_image_info *tb_image_get_info(const tb_image_reader *reader);
 /* The next row from the top: rgb[width][3], 0..65535 (8-bit values times 257; alpha is left out;
- * grey thrice). */
+ * grey thrice). After an error of this or the next function only tb_image_close. */
 TB_MUST_USE tb_status tb_image_read_row(tb_image_reader *reader, uint16_t *rgb, tb_error *err);
-/* After the last row: the rest of the file, so that a damaged end is not missed. */
+/* After the last row: the rest of the file, so that a damaged end is not missed. What follows a PNG
+ * is an error, what follows a JPEG is not (cameras write more behind it). */
 TB_MUST_USE tb_status tb_image_finish(tb_image_reader *reader, tb_error *err);
 
 typedef struct tb_image_spec {
@@ -44,7 +45,8 @@ typedef struct tb_image_spec {
 
 typedef struct tb_image_writer tb_image_writer;
 
-/* Write to `sink`, which gets the bytes in order. Returns owned. JPEG above 65,500 pixels:
+/* Write to `sink`, which gets the bytes in order; its error is passed on. Returns owned; after an
+ * error the writer is only freed. The same rows give the same bytes. JPEG above 65,500 pixels:
  * BAD_INPUT with the way out (PNG). */
 TB_MUST_USE tb_status tb_image_writer_new(const tb_image_spec *spec,
                                           tb_status (*sink)(void *user, const void *data,

@@ -2,10 +2,14 @@
  * From mel bands back to magnitudes of bins.
  *
  * lstsq: relu of the minimum-norm least-squares solution (torchaudio >= 2.1). The product of the
- * filter bank with its transpose is tridiagonal, so this is one Thomas solve a frame.
+ * filter bank with its transpose is tridiagonal, so this is one Thomas solve a frame. Filters that
+ * touch no bin, or the same single bins as their neighbours, have no say (the pseudo-inverse),
+ * where torch's `gels` is undefined.
  * sgd: torchaudio <= 2.0, the behaviour of 2022: gradient descent with momentum from a random
  * start. Its gradient has the factor 2 / (channels * frames) of the whole spectrogram, so the
- * result depends on the width.
+ * result depends on the width. Bins that no filter touches are 0 here; torchaudio leaves them at
+ * their start, below 1 where the maximum is 3e7, which nobody hears. Its tolerances, which end it
+ * early on spectrograms that are almost silent, are left out.
  */
 #ifndef TB_SPECTROGRAM_MEL_INVERSE_H
 #define TB_SPECTROGRAM_MEL_INVERSE_H
@@ -31,7 +35,8 @@ typedef struct tb_mel_inverse tb_mel_inverse; /* immutable, shared by threads */
 TB_MUST_USE tb_status tb_mel_inverse_new(const tb_mel *mel, const tb_mel_inverse_spec *spec,
                                          tb_mel_inverse **out, tb_error *err);
 void tb_mel_inverse_free(tb_mel_inverse *inverse);
-size_t tb_mel_inverse_scratch_len(const tb_mel_inverse *inverse); /* floats, per thread */
+/* Floats of scratch, 64-byte aligned, per thread. */
+size_t tb_mel_inverse_scratch_len(const tb_mel_inverse *inverse);
 
 /* Frames t .. t+15 of a channel. bands: [n_mels][16] amplitudes; magnitudes: [n_bins][16]. */
 void tb_mel_inverse_run(const tb_mel_inverse *inverse, int channel, int64_t t, const float *bands,

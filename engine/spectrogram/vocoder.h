@@ -15,13 +15,7 @@
 #include "engine/base/progress.h"
 #include "engine/os/pool.h"
 #include "engine/spectrogram/mel_inverse.h"
-
-/* Where the phases start. */
-typedef enum tb_phase_start {
-    TB_PHASE_RANDOM, /* torchaudio's: real and imaginary part each U[0,1), keyed by (seed, channel,
-                        frame, bin) */
-    TB_PHASE_BETTER, /* the better start; rename it to what it is */
-} tb_phase_start;
+#include "engine/spectrogram/phase_start.h"
 
 typedef struct tb_vocoder_spec {
     int n_fft, win_length, hop_length;
@@ -44,7 +38,12 @@ typedef struct tb_vocoder_io {
     void *user;
 } tb_vocoder_io;
 
-/* One channel; hop * (n_frames - 1) samples in all. NO_MEMORY, CANCELLED, or what io returned. */
+/* What the batches under way may take together: n_iter * lag + 1 of them, as long as the sound has
+ * so many; 192 bytes for each bin. 50 MB at Riffusion's parameters. */
+#define TB_VOCODER_MAX_BYTES ((int64_t)4 << 30)
+
+/* One channel; hop * (n_frames - 1) samples in all. NO_MEMORY, CANCELLED, what io returned, or
+ * BAD_INPUT for more than TB_VOCODER_MAX_BYTES: many rounds with a window of many steps. */
 TB_MUST_USE tb_status tb_vocoder_run(const tb_vocoder_spec *spec, const tb_kernels *kernels,
                                      tb_pool *pool, const tb_vocoder_io *io,
                                      const tb_progress *progress, tb_error *err);
