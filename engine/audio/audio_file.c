@@ -11,105 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/audio/audio_format.h"
 #include "engine/audio/memory_file.h"
+#include "engine/base/hash.h"
 #include "engine/base/limits.h"
-#include "engine/base/utf8.h"
-
-static const char recipe_chunk[] = "tmbr";
-
-typedef struct {
-    const char *name;
-    int sf_format;
-    tb_status (*put_recipe)(SNDFILE *sf, const char *recipe, tb_error *err);
-} format_info;
-
-/* In a WAV the recipe has a chunk of its own: libsndfile 1.2.0 loses comments over 2,043 bytes. */
-static tb_status put_recipe_wav(SNDFILE *sf, const char *recipe, tb_error *err)
-{
-    SF_CHUNK_INFO chunk = {.id_size = 4,
-                           .datalen = (unsigned)strlen(recipe),
-                           .data = (void *)(uintptr_t)recipe}; /* copied, not changed */
-    memcpy(chunk.id, recipe_chunk, 4);
-    if (sf_set_chunk(sf, &chunk) != SF_ERR_NO_ERROR)
-        return tb_fail(err, TIMBRE_FAILED, "libsndfile refused the recipe chunk: %s",
-                       sf_strerror(sf));
-    (void)sf_set_string(sf, SF_STR_COMMENT, "recipe in chunk 'tmbr'");
-    return TIMBRE_OK;
-}
-
-static tb_status put_recipe_flac(SNDFILE *sf, const char *recipe, tb_error *err)
-{
-    int failed = sf_set_string(sf, SF_STR_COMMENT, recipe);
-    if (failed != 0)
-        return tb_fail(err, TIMBRE_FAILED, "libsndfile refused the recipe comment: %s",
-                       sf_error_number(failed));
-    return TIMBRE_OK;
-}
-
-static const format_info formats[] = {
-    {"wav", SF_FORMAT_WAV | SF_FORMAT_PCM_16, put_recipe_wav},
-    {"flac", SF_FORMAT_FLAC | SF_FORMAT_PCM_16, put_recipe_flac},
-};
-
-static const format_info *find_format(const char *name)
-{
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
-        if (strcmp(formats[i].name, name) == 0)
-            return &formats[i];
-    return NULL;
-}
-
-/* At most 200 bytes of `text`, cut at a character. */
-static void cut_title(const char *text, char out[201])
-{
-    snprintf(out, 201, "%s", text);
-    out[tb_utf8_check(out, strlen(out))] = '\0';
-}
-
-static tb_status put_texts(SNDFILE *sf, const format_info *format, const tb_audio_spec *spec,
-                           tb_error *err)
-{
-    char title[201];
-    cut_title(spec->title, title);
-    if (title[0] != '\0')
-        (void)sf_set_string(sf, SF_STR_TITLE, title); /* a help for players, not the recipe */
-    return format->put_recipe(sf, spec->recipe, err);
-}
-
-tb_status tb_audio_encode(const tb_audio_spec *spec, const int16_t *pcm, unsigned char **bytes,
-                          size_t *len_bytes, tb_error *err)
-{
-    const format_info *format = find_format(spec->format);
-    if (format == NULL)
-        return tb_fail(err, TIMBRE_UNSUPPORTED, "format '%s' cannot be written", spec->format);
-    if (strlen(spec->recipe) > TB_RECIPE_MAX_BYTES)
-        return tb_fail(err, TIMBRE_BAD_INPUT, "recipe of %zu bytes exceeds %d bytes",
-                       strlen(spec->recipe), TB_RECIPE_MAX_BYTES);
-    tb_memory_file file = {.writable = true};
-    SF_INFO info = {
-        .samplerate = spec->rate_hz, .channels = spec->n_channels, .format = format->sf_format};
-    SNDFILE *sf = sf_open_virtual(&tb_memory_file_io, SFM_WRITE, &info, &file);
-    if (sf == NULL) {
-        free(file.bytes);
-        return tb_fail(err, TIMBRE_FAILED, "libsndfile cannot write %s: %s", spec->format,
-                       sf_strerror(NULL));
-    }
-    (void)sf_command(sf, SFC_SET_ADD_PEAK_CHUNK, NULL, SF_FALSE); /* it carries the clock */
-    tb_status st = put_texts(sf, format, spec, err);
-    if (st == TIMBRE_OK && sf_writef_short(sf, pcm, spec->n_frames) != spec->n_frames)
-        st = tb_fail(err, TIMBRE_NO_MEMORY, "cannot encode %lld frames as %s: %s",
-                     (long long)spec->n_frames, spec->format, sf_strerror(sf));
-    int closed = sf_close(sf);
-    if (st == TIMBRE_OK && (closed != 0 || file.failed))
-        st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the encoded %s", spec->format);
-    if (st != TIMBRE_OK) {
-        free(file.bytes);
-        return st;
-    }
-    *bytes = file.bytes;
-    *len_bytes = file.len;
-    return TIMBRE_OK;
-}
 
 struct timbre_audio {
     SNDFILE *sf;
@@ -143,7 +48,7 @@ static char *copy_if_recipe(const char *text, size_t len_bytes)
 static char *recipe_from_chunk(SNDFILE *sf)
 {
     SF_CHUNK_INFO wanted = {.id_size = 4};
-    memcpy(wanted.id, recipe_chunk, 4);
+    memcpy(wanted.id, TB_AUDIO_RECIPE_CHUNK, 4);
     SF_CHUNK_ITERATOR *it = sf_get_chunk_iterator(sf, &wanted);
     SF_CHUNK_INFO chunk = {0};
     if (it == NULL || sf_get_chunk_size(it, &chunk) != SF_ERR_NO_ERROR)
@@ -287,6 +192,18 @@ void timbre_audio_get_info(const timbre_audio *audio, timbre_audio_info *info)
     memcpy(info, &full, n);
 }
 
+int tb_audio_sample_bits(const timbre_audio *audio)
+{
+    static const struct {
+        int subtype, bits;
+    } rows[] = {{SF_FORMAT_PCM_S8, 8},  {SF_FORMAT_PCM_U8, 8},  {SF_FORMAT_PCM_16, 16},
+                {SF_FORMAT_PCM_24, 24}, {SF_FORMAT_PCM_32, 32}, {SF_FORMAT_ALAC_16, 16}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].subtype == (audio->info.format & SF_FORMAT_SUBMASK))
+            return rows[i].bits;
+    return 0;
+}
+
 const char *timbre_audio_recipe(const timbre_audio *audio)
 {
     return audio->recipe;
@@ -309,10 +226,11 @@ tb_status timbre_audio_seek(timbre_audio *audio, int64_t frame, tb_error *err)
     return TIMBRE_OK;
 }
 
+enum { BLOCK_SAMPLES = 16384 };
+
 static tb_status verify_samples(timbre_audio *audio, const tb_audio_spec *spec, const int16_t *pcm,
                                 tb_error *err)
 {
-    enum { BLOCK_SAMPLES = 16384 };
     int16_t block[BLOCK_SAMPLES];
     int64_t n_samples = spec->n_frames * spec->n_channels;
     for (int64_t at = 0; at < n_samples;) {
@@ -328,8 +246,7 @@ static tb_status verify_samples(timbre_audio *audio, const tb_audio_spec *spec, 
     return TIMBRE_OK;
 }
 
-tb_status tb_audio_verify(timbre_audio *audio, const tb_audio_spec *spec, const int16_t *pcm,
-                          tb_error *err)
+static tb_status verify_facts(const timbre_audio *audio, const tb_audio_spec *spec, tb_error *err)
 {
     const SF_INFO *info = &audio->info;
     if (info->frames != spec->n_frames || info->channels != spec->n_channels ||
@@ -338,10 +255,57 @@ tb_status tb_audio_verify(timbre_audio *audio, const tb_audio_spec *spec, const 
                        "read back %lld frames, %d channels, %d Hz instead of %lld, %d, %d",
                        (long long)info->frames, info->channels, info->samplerate,
                        (long long)spec->n_frames, spec->n_channels, spec->rate_hz);
-    if (audio->recipe == NULL || strcmp(audio->recipe, spec->recipe) != 0)
+    if (spec->recipe != NULL && (audio->recipe == NULL || strcmp(audio->recipe, spec->recipe) != 0))
         return tb_fail(err, TIMBRE_VERIFY_FAILED,
                        "the recipe read back differs from the one meant");
-    return verify_samples(audio, spec, pcm, err);
+    return TIMBRE_OK;
+}
+
+tb_status tb_audio_verify(timbre_audio *audio, const tb_audio_spec *spec, const int16_t *pcm,
+                          tb_error *err)
+{
+    tb_status st = verify_facts(audio, spec, err);
+    return st == TIMBRE_OK ? verify_samples(audio, spec, pcm, err) : st;
+}
+
+static tb_status hash_samples(timbre_audio *audio, tb_sha256 *hash, tb_error *err)
+{
+    int16_t block[BLOCK_SAMPLES];
+    sf_count_t whole = BLOCK_SAMPLES - BLOCK_SAMPLES % audio->info.channels, n;
+    do {
+        n = sf_read_short(audio->sf, block, whole);
+        tb_status st = tb_sha256_add(hash, block, (size_t)n * sizeof *block, err);
+        if (st != TIMBRE_OK)
+            return st;
+    } while (n == whole);
+    return TIMBRE_OK;
+}
+
+tb_status tb_audio_hash_pcm(timbre_audio *audio, char hex[TB_SHA256_HEX_BYTES], tb_error *err)
+{
+    tb_sha256 hash;
+    if (audio->info.channels > BLOCK_SAMPLES)
+        return tb_fail(err, TIMBRE_BAD_FILE, "%d channels exceed %d", audio->info.channels,
+                       BLOCK_SAMPLES);
+    tb_status st = tb_sha256_init(&hash, err);
+    if (st == TIMBRE_OK)
+        st = hash_samples(audio, &hash, err);
+    if (st == TIMBRE_OK)
+        st = tb_sha256_finish(&hash, hex, err);
+    tb_sha256_deinit(&hash);
+    return st;
+}
+
+tb_status tb_audio_verify_hash(timbre_audio *audio, const tb_audio_spec *spec, const char *hex,
+                               tb_error *err)
+{
+    char found[TB_SHA256_HEX_BYTES];
+    tb_status st = verify_facts(audio, spec, err);
+    if (st == TIMBRE_OK)
+        st = tb_audio_hash_pcm(audio, found, err);
+    if (st == TIMBRE_OK && strcmp(found, hex) != 0)
+        st = tb_fail(err, TIMBRE_VERIFY_FAILED, "samples read back differ from those written");
+    return st;
 }
 
 const char *tb_audio_library_version(void)

@@ -32,13 +32,16 @@ typedef struct tb_levels_report {
     int64_t n_clipped; /* samples that met the end of the range in riffusion's first gain */
 } tb_levels_report;
 
-/* -16 LUFS +-1 and at most -1 dBTP; any scale of input. Silence or values that are not finite:
- * TIMBRE_FAILED, never success. */
+/* -16 LUFS +-1 and at most -1 dBTP; any scale of input: its largest sample counts as full scale.
+ * From there the gain is at most 60 dB, so a lone click in a minute of silence stays quieter.
+ * Silence or values that are not finite: TIMBRE_FAILED, never success. */
 TB_MUST_USE tb_status tb_levels_clean(const tb_levels_io *io, const tb_progress *progress,
                                       tb_levels_report *report, tb_error *err);
 /* pydub's rules as riffusion uses them (reference: audio_util.apply_filters without compression):
  * scale to 32767 / max, truncate to int16; gain to -12 dBFS (integer rms), clip, floor; normalise
- * to 0.1 dB of headroom, clip, floor. Silence stays silence. */
+ * to 0.1 dB of headroom, clip, floor. Silence stays silence; values that are not finite:
+ * TIMBRE_FAILED. The factors may differ from Python's pow in the last bit of a double, which shows
+ * only where a product is an integer. */
 TB_MUST_USE tb_status tb_levels_riffusion(const tb_levels_io *io, const tb_progress *progress,
                                           tb_levels_report *report, tb_error *err);
 

@@ -1,33 +1,22 @@
 /*
  * A look-ahead true-peak limiter: a gain curve, at most 1, that keeps gain * peak under a ceiling.
- * It is smooth (two box filters after a sliding minimum), and for a loop it is periodic.
+ * It is smooth (two box filters after a sliding minimum). Peaks go in, gains come out, in order.
  */
 #ifndef TB_AUDIO_LIMITER_H
 #define TB_AUDIO_LIMITER_H
 
-#include <stdbool.h>
 #include <stdint.h>
-
-#include "engine/base/error.h"
 
 enum {
     TB_LIMITER_BOX_FRAMES = 111, /* length of each of the box filters */
-    TB_LIMITER_WINDOW_FRAMES = 2 * TB_LIMITER_BOX_FRAMES - 1, /* 5 ms of look-ahead */
+    TB_LIMITER_WINDOW_FRAMES = 2 * TB_LIMITER_BOX_FRAMES - 1, /* 5 ms at 44.1 kHz */
+    TB_LIMITER_AHEAD_FRAMES = TB_LIMITER_WINDOW_FRAMES - 1,   /* gains come this long after peaks */
 };
 
-/*
- * True peak of each frame, the larger of the channels, into peaks[n_frames]: the sample and the
- * interpolated values up to the next frame, by the 4-times polyphase filter of ITU-R BS.1770-4
- * annex 2. pcm is [n_frames * 2]; outside it is silence, or itself again when `loop`.
- */
-void tb_true_peaks(const float *pcm, int64_t n_frames, bool loop, float *peaks);
-
 typedef struct tb_limiter {
-    const float *peaks; /* [n_frames], borrowed */
-    int64_t n_frames;
-    bool loop;
     double gain, ceiling; /* linear */
-    int64_t frame;        /* next frame whose gain comes out */
+    double release;       /* part of the way back to 1 in one frame */
+    int64_t newest;       /* frames whose peaks have gone in */
     /* Sliding minimum: increasing values with the frames at which they leave the window. */
     double minimum_value[TB_LIMITER_WINDOW_FRAMES];
     int64_t minimum_until[TB_LIMITER_WINDOW_FRAMES];
@@ -38,10 +27,10 @@ typedef struct tb_limiter {
     int box_at;
 } tb_limiter;
 
-/* Begin at frame 0 as if the limiter had run before it: over silence, or over the loop's end. */
-void tb_limiter_init(tb_limiter *l, const float *peaks, int64_t n_frames, bool loop, double gain,
-                     double ceiling);
-/* Gains of the next n frames into gains[n]: `gain` times the limiting. Ends at n_frames. */
-void tb_limiter_run(tb_limiter *l, float *gains, int n);
+/* Begin as if silence had gone in for ever. */
+void tb_limiter_init(tb_limiter *l, int rate_hz, double gain, double ceiling);
+/* The peaks of the next n frames go in; out come `gain` times the limiting, gains[n], of the frames
+ * that stand TB_LIMITER_AHEAD_FRAMES before them. */
+void tb_limiter_run(tb_limiter *l, const float *peaks, float *gains, int n);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "engine/base/error.h"
+#include "timbre/audio.h"
 
 typedef struct tb_source tb_source;
 
@@ -23,24 +24,29 @@ typedef struct tb_source_info {
 } tb_source_info;
 
 /*
- * Channels: 2 to 1 is floor((L + R) / 2) of 16-bit samples (pydub, audioop.tomono), without the
- * floor for finer formats; more to 1 the mean; 1 to 2 the same twice; more to 2 by the layout of
- * ITU-R BS.775 for 5 and 6 channels, else even channels left and odd ones right. Rate:
- * libsamplerate (SINC_MEDIUM), the same as of the whole file however it is read. Limits: rate
- * 1,000..384,000 Hz, 1..32 channels: BAD_FILE naming value and limit.
+ * Samples are 32768 times what libsndfile gives: of 16 bits and fewer exact integers, of finer and
+ * of lossy files not rounded to integers (pydub, through ffmpeg, would round MP3 and Ogg).
+ * Channels: as tb_channels_convert. Rate: libsamplerate (SINC_MEDIUM), the same as of the whole
+ * file however it is read, at most round(frames * ratio) frames. Limits: TB_RATE_MIN_HZ ..
+ * TB_RATE_MAX_HZ, 1 .. TB_AUDIO_MAX_CHANNELS: BAD_FILE naming value and limit. A change of rate by
+ * more than 256 times: UNSUPPORTED.
  */
 TB_MUST_USE tb_status tb_source_open(const char *path, const tb_source_spec *spec, tb_source **out,
                                      tb_error *err);
+/* The same from a file that is open already. Takes `audio`, on failure too. */
+TB_MUST_USE tb_status tb_source_new(timbre_audio *audio, const tb_source_spec *spec,
+                                    tb_source **out, tb_error *err);
+/* Accepts NULL. */
 void tb_source_close(tb_source *source);
 void tb_source_get_info(const tb_source *source, tb_source_info *info);
 /* Up to n interleaved frames; *n_read < n only at the end. NaN or infinity in the file: BAD_FILE
- * naming the time. */
+ * naming the time. After an error the only use left is closing. */
 TB_MUST_USE tb_status tb_source_read(tb_source *source, float *out, int64_t n, int64_t *n_read,
                                      tb_error *err);
 /* To a frame of the output, by its time; only without a change of rate (else UNSUPPORTED). */
 TB_MUST_USE tb_status tb_source_seek(tb_source *source, int64_t frame, tb_error *err);
 
-/* Version of the libsamplerate in use, "0.2.2"; static storage. */
-const char *tb_source_resampler_version(void);
+/* Version of the libsamplerate in use, e.g. "0.2.2", into out[16]. */
+void tb_source_resampler_version(char out[16]);
 
 #endif

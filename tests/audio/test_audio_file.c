@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "engine/audio/audio_file.h"
+#include "engine/audio/audio_writer.h"
 #include "engine/base/file.h"
 #include "engine/base/limits.h"
 #include "engine/base/random.h"
