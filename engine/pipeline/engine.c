@@ -62,8 +62,11 @@ tb_status timbre_engine_new(const timbre_engine_options *options, timbre_engine 
                               .min_level = engine->options.log_level};
     tb_status st = tb_pool_new(engine->options.n_threads, &engine->pool, err);
     if (st == TIMBRE_OK)
+        st = tb_kernels_choose(engine->options.cpu, &engine->kernels, err);
+    if (st == TIMBRE_OK)
         st = tb_backend_sketch.open(&engine->options, &engine->sketch, err);
     engine->options.soundfont = engine->options.data_dir = NULL; /* the caller's; copied by open */
+    engine->options.cpu = NULL;
     if (st != TIMBRE_OK) {
         timbre_engine_free(engine);
         return st;
@@ -218,8 +221,9 @@ char *timbre_engine_describe(timbre_engine *engine)
                                 st == TIMBRE_OK ? "" : err.message, "fix",
                                 st == TIMBRE_OK ? "" : err.fix);
     json_t *fluidsynth = json_incref(json_object_get(facts, "fluidsynth"));
-    json_t *j = json_pack("{s:[o], s:i, s:s, s:{s:s, s:o*}, s:O*}", "backends", backend, "threads",
-                          tb_pool_n_threads(engine->pool), "cpu", cpu, "libraries", "libsndfile",
+    json_t *j = json_pack("{s:[o], s:i, s:s, s:s, s:{s:s, s:o*}, s:O*}", "backends", backend,
+                          "threads", tb_pool_n_threads(engine->pool), "cpu", cpu, "kernels",
+                          tb_kernels_name(engine->kernels), "libraries", "libsndfile",
                           tb_audio_library_version(), "fluidsynth", fluidsynth, "soundfont",
                           json_object_get(facts, "soundfont"));
     char *text = tb_json_format(j);

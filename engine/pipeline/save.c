@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/audio/audio_file.h"
+#include "engine/audio/audio_writer.h"
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
 #include "engine/base/limits.h"

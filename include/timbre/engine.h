@@ -117,8 +117,8 @@ char *timbre_recipe_compare(const char *old_recipe, const char *new_recipe);
 char *timbre_recipe_request(const char *recipe, timbre_error *err);
 
 /* What is installed and ready, as JSON: {"backends":[{"name","ready","error","fix",...}],
- * "threads","cpu","libraries":{...},"soundfont":{"path","sha256"}}. Owned (free); NULL for memory.
- */
+ * "threads","cpu","kernels","libraries":{...},"soundfont":{"path","sha256"}}. Owned (free); NULL
+ * for memory. */
 char *timbre_engine_describe(timbre_engine *engine);
 
 #ifdef __cplusplus

@@ -144,16 +144,17 @@ TIMBRE_MUST_USE timbre_status timbre_sample_clips(const char *audio_path,
 typedef struct timbre_view {
     size_t struct_size;
     int width, height;
-    float *db; /* [height][width], owned; row 0 is the highest band; 0 is the maximum, floor -120 */
-    double duration_s;
-    double min_hz, max_hz;
-    int is_mel;         /* rows are spaced in mel, else in Hz */
-    int sample_rate_hz; /* of the sound */
+    float *db; /* [height][width], owned; row 0 is the highest; 0 is the maximum, floor -120; all
+                  -120 for silence */
+    double start_s, duration_s; /* of what is shown */
+    double min_hz, max_hz;      /* lower edge of the last row, upper edge of the first */
+    int is_mel;                 /* rows are spaced in mel (HTK), else in Hz */
+    int sample_rate_hz;         /* of the sound */
 } timbre_view;
 
 typedef struct timbre_view_options {
     size_t struct_size;
-    int width, height;        /* of the view; 0: 1024 x 512 */
+    int width, height;        /* of the view; 0: 1024 x 512; at most 16,384 x 4,096 */
     double min_hz, max_hz;    /* max 0: half the rate, at most 20,000 */
     double start_s, length_s; /* length 0: to the end */
     timbre_progress_fn progress;
@@ -161,16 +162,21 @@ typedef struct timbre_view_options {
     const timbre_cancel *cancel;
 } timbre_view_options;
 
-/* Of an audio file, all channels mixed. *out is owned (timbre_view_free). */
+/* Of an audio file, all channels mixed; one stage, "analyze". *out is owned (timbre_view_free). A
+ * start behind the end: BAD_INPUT. */
 TIMBRE_MUST_USE timbre_status timbre_view_new(timbre_engine *engine, const char *audio_path,
                                               const timbre_view_options *options, timbre_view **out,
                                               timbre_error *err);
 void timbre_view_free(timbre_view *view);
-/* The view as a PNG with axes (time, frequency, level) and a title. range_db: from black to the
- * brightest, e.g. 80. */
+/* The view as an image (.png, .jpg) with axes of time, frequency and level around it and a title
+ * (UTF-8; NULL: none). range_db: from the darkest to the brightest, e.g. 80. */
 TIMBRE_MUST_USE timbre_status timbre_view_save(const timbre_view *view, const char *title,
                                                double range_db, const char *output, int replace,
                                                timbre_error *err);
+/* What timbre_view_save would refuse before it draws: another ending, a file that exists, a folder
+ * that is missing or cannot be written in. */
+TIMBRE_MUST_USE timbre_status timbre_view_check_output(const char *output, int replace,
+                                                       timbre_error *err);
 /* Colour of a level for the terminal: 0..1 to rgb[3], as in the picture. */
 void timbre_view_color(double level, unsigned char rgb[3]);
 
