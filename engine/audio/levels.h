@@ -26,7 +26,7 @@ typedef struct tb_levels_io {
 } tb_levels_io;
 
 typedef struct tb_levels_report {
-    double gain_db; /* the whole factor from the input, rounded to 0.01 dB in clean */
+    double gain_db; /* the whole factor from input to 16-bit samples; rounded to 0.01 in clean */
     double lufs;    /* of the result */
     double peak_dbtp;
     int64_t n_clipped; /* samples that met the end of the range in riffusion's first gain */

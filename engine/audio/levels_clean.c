@@ -6,6 +6,8 @@
 #include "engine/audio/master.h"
 #include "engine/base/math.h"
 
+#define UNITS 32768.0 /* of 16-bit samples in full scale */
+
 static const tb_level_target target = {.lufs = -16, .ceiling_dbtp = -1};
 
 static double round_db(double db)
@@ -49,8 +51,8 @@ tb_status tb_levels_clean(const tb_levels_io *io, const tb_progress *progress,
     tb_status st = tb_level_scan(&sound, FLT_MIN, progress, &peak, err);
     if (st != TIMBRE_OK)
         return st;
-    double scale_db = round_db(-tb_gain_to_db(peak));
-    sound.scale = tb_db_to_gain(scale_db);
+    double scale_db = round_db(-tb_gain_to_db(peak / UNITS));
+    sound.scale = tb_db_to_gain(scale_db) / UNITS;
     tb_level_plan plan;
     st = tb_level_find(&sound, &target, progress, &plan, err);
     if (st == TIMBRE_OK)

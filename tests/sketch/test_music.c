@@ -117,7 +117,7 @@ static double share_of_rumble(const take *t)
 static void check_level(const char *prompt, const take *t)
 {
     tb_loudness meter;
-    assert_int_equal(tb_loudness_init(&meter, true, NULL), TIMBRE_OK);
+    assert_int_equal(tb_loudness_init(&meter, 2, TB_SAMPLE_RATE_HZ, true, NULL), TIMBRE_OK);
     assert_int_equal(tb_loudness_add(&meter, t->pcm, t->n_frames, NULL), TIMBRE_OK);
     double lufs = tb_loudness_lufs(&meter), dbtp = tb_loudness_peak_dbtp(&meter);
     tb_loudness_deinit(&meter);
