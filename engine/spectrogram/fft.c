@@ -37,7 +37,7 @@ struct tb_fft {
 };
 
 /* Which radices, in the order of the passes. */
-static const int radices[] = {7, 5, 9, 8, 4, 3, 2};
+static const int radices[] = {7, 5, 4, 3, 2};
 
 enum { N_RADICES = sizeof radices / sizeof *radices };
 

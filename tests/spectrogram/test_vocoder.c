@@ -358,7 +358,8 @@ static void check_whole(const params *p, int64_t n_frames, int n_iter, tb_phase_
     whole w = open_whole(&s);
     compute_whole(&w);
     double d = distance(&s, &w);
-    if (!(d < (n_frames <= 5 ? 3e-4 : 5e-5))) /* a few frames reflect into themselves all over */
+    /* One step, reflected on and on, has lines; between them the phases are rounding errors'. */
+    if (!(d < (n_frames == 2 ? 1e-2 : 5e-5)))
         fail_msg("%d-point window, step %d, %lld frames, %d rounds: off by %g", p->win_length,
                  p->hop_length, (long long)n_frames, n_iter, d);
     close_whole(&w);
@@ -536,7 +537,7 @@ static void a_peak_goes_on_at_its_interpolated_frequency(void **state)
     tb_phase *phase;
     assert_int_equal(tb_phase_new(&spec, &phase, NULL), TIMBRE_OK);
     for (int l = 0; l < FRAMES; l++) { /* 10 - (k - 17.25)^2 */
-        magnitudes[(K - 1) * FRAMES + l] = 6.9375f;
+        magnitudes[(K - 1) * FRAMES + l] = 8.4375f;
         magnitudes[K * FRAMES + l] = 9.9375f;
         magnitudes[(K + 1) * FRAMES + l] = 9.4375f;
     }
