@@ -142,51 +142,6 @@ LANES_INLINE void butterfly_7(complex_lanes *x)
     butterfly_odd(x, 7, cosines, sines);
 }
 
-#define SQRT_HALF 0.707106781186547524f
-
-/* Two of four, joined. */
-LANES_INLINE void butterfly_8(complex_lanes *x)
-{
-    complex_lanes even[4] = {x[0], x[2], x[4], x[6]}, odd[4] = {x[1], x[3], x[5], x[7]};
-    butterfly_4(even);
-    butterfly_4(odd);
-    lanes h = lanes_set(SQRT_HALF);
-    complex_lanes a = {lanes_add(odd[1].re, odd[1].im), lanes_sub(odd[1].im, odd[1].re)};
-    complex_lanes b = {lanes_sub(odd[3].im, odd[3].re), lanes_add(odd[3].re, odd[3].im)};
-    x[0] = complex_add(even[0], odd[0]);
-    x[4] = complex_sub(even[0], odd[0]);
-    x[1] = (complex_lanes){lanes_fma(h, a.re, even[1].re), lanes_fma(h, a.im, even[1].im)};
-    x[5] = (complex_lanes){lanes_fnma(h, a.re, even[1].re), lanes_fnma(h, a.im, even[1].im)};
-    x[2] = complex_sub_i(even[2], odd[2]);
-    x[6] = complex_add_i(even[2], odd[2]);
-    x[3] = (complex_lanes){lanes_fma(h, b.re, even[3].re), lanes_fnma(h, b.im, even[3].im)};
-    x[7] = (complex_lanes){lanes_fnma(h, b.re, even[3].re), lanes_fma(h, b.im, even[3].im)};
-}
-
-/* Three of three, turned by exp(-2 pi i p q / 9), three of three. */
-LANES_INLINE void butterfly_9(complex_lanes *x)
-{
-    static const float root[3][2] = {{0.766044443118978035f, -0.642787609686539326f},
-                                     {0.173648177666930349f, -0.984807753012208059f},
-                                     {-0.939692620785908384f, -0.342020143325668734f}};
-    complex_lanes y[3][3];
-    for (int q = 0; q < 3; q++) {
-        for (int i = 0; i < 3; i++)
-            y[q][i] = x[q + 3 * i];
-        butterfly_3(y[q]);
-    }
-    y[1][1] = complex_mul(y[1][1], root[0]);
-    y[1][2] = complex_mul(y[1][2], root[1]);
-    y[2][1] = complex_mul(y[2][1], root[1]);
-    y[2][2] = complex_mul(y[2][2], root[2]);
-    for (int p = 0; p < 3; p++) {
-        complex_lanes z[3] = {y[0][p], y[1][p], y[2][p]};
-        butterfly_3(z);
-        for (int i = 0; i < 3; i++)
-            x[p + 3 * i] = z[i];
-    }
-}
-
 typedef void butterfly(complex_lanes *x);
 
 /* One butterfly of elements m apart; twiddles [radix - 1][2], NULL: all 1. */
@@ -242,8 +197,6 @@ DEFINE_PASSES(3)
 DEFINE_PASSES(4)
 DEFINE_PASSES(5)
 DEFINE_PASSES(7)
-DEFINE_PASSES(8)
-DEFINE_PASSES(9)
 
 static void multiply(float *out, const float *in, const float *factors, int n)
 {

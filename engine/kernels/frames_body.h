@@ -270,10 +270,10 @@ static void griffin_lim_last(float *X, const float *buffer, const float *S, floa
 #define KERNEL_TABLE(variant)                                                                      \
     {                                                                                              \
         .name = variant,                                                                           \
-        .fft_forward = {[2] = forward_2, [3] = forward_3, [4] = forward_4, [5] = forward_5,        \
-                        [7] = forward_7, [8] = forward_8, [9] = forward_9},                        \
-        .fft_inverse = {[2] = inverse_2, [3] = inverse_3, [4] = inverse_4, [5] = inverse_5,        \
-                        [7] = inverse_7, [8] = inverse_8, [9] = inverse_9},                        \
+        .fft_forward =                                                                             \
+            {[2] = forward_2, [3] = forward_3, [4] = forward_4, [5] = forward_5, [7] = forward_7}, \
+        .fft_inverse =                                                                             \
+            {[2] = inverse_2, [3] = inverse_3, [4] = inverse_4, [5] = inverse_5, [7] = inverse_7}, \
         .multiply = multiply, .multiply_conj = multiply_conj,                                      \
         .multiply_conj_add = multiply_conj_add, .load_rows = load_rows, .store_rows = store_rows,  \
         .split_bins = split_bins, .join_bins = join_bins, .analyze = analyze,                      \
