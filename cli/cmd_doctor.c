@@ -26,7 +26,8 @@ static const char *const verdict_names[] = {"ok", "warn", "fail"};
 typedef struct {
     tb_app *app;
     timbre_engine *engine;
-    json_t *facts;   /* of timbre_engine_describe; NULL when it failed */
+    json_t *facts; /* of timbre_engine_describe; NULL when it failed */
+    tb_error engine_error;
     char *soundfont; /* owned */
     char *data_dir;  /* owned; NULL: see data_error */
     tb_error data_error;
@@ -136,11 +137,14 @@ static const char *fact(const json_t *object, const char *name)
 
 static void check_processor(examination *e)
 {
-    if (e->facts == NULL)
+    if (e->engine == NULL)
+        say_error(e, FAIL, &e->engine_error);
+    else if (e->facts == NULL)
         say(e, FAIL, "not enough memory to look");
     else
-        say(e, OK, "%s, %lld threads", fact(e->facts, "cpu"),
-            (long long)json_integer_value(json_object_get(e->facts, "threads")));
+        say(e, OK, "%s, %lld threads, kernels %s", fact(e->facts, "cpu"),
+            (long long)json_integer_value(json_object_get(e->facts, "threads")),
+            fact(e->facts, "kernels"));
 }
 
 static void check_libraries(examination *e)
@@ -182,7 +186,7 @@ static void check_render(examination *e)
     if (st == TIMBRE_OK)
         st = timbre_request_set(request, "duration_seconds", "1", &err);
     if (st == TIMBRE_OK && e->engine == NULL)
-        st = tb_fail(&err, TIMBRE_NO_MEMORY, "the engine did not start");
+        st = tb_fail(&err, e->engine_error.code, "the engine did not start");
     if (st == TIMBRE_OK)
         st = timbre_generate(e->engine, request, &options, &take, &err);
     if (st == TIMBRE_OK)
@@ -265,8 +269,9 @@ static void begin(examination *e)
         .struct_size = sizeof options,
         .n_threads = (int)tb_settings_number(&e->app->settings, "engine.threads"),
         .soundfont = e->soundfont,
-        .data_dir = e->data_dir};
-    if (timbre_engine_new(&options, &e->engine, &ignored) != TIMBRE_OK)
+        .data_dir = e->data_dir,
+        .cpu = tb_settings_text(&e->app->settings, "engine.cpu")};
+    if (timbre_engine_new(&options, &e->engine, &e->engine_error) != TIMBRE_OK)
         return;
     char *text = timbre_engine_describe(e->engine);
     e->facts = text == NULL ? NULL : json_loads(text, 0, NULL);

@@ -253,6 +253,7 @@ static tb_status open_engine(generation *g, tb_error *err)
         .log = tb_app_engine_log,
         .log_user = g->app,
         .log_level = g->app->log != NULL ? TIMBRE_LOG_DEBUG : TIMBRE_LOG_INFO,
+        .cpu = tb_settings_text(&g->app->settings, "engine.cpu"),
     };
     return timbre_engine_new(&options, &g->engine, err);
 }

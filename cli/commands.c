@@ -3,30 +3,14 @@
 #include <assert.h>
 #include <string.h>
 
+#include "cli/codec_options.h"
+#include "cli/option_rows.h"
 #include "cli/settings.h"
+#include "cli/view_options.h"
 #include "timbre/request.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-#define OPTION_JSON                                                                                \
-    {                                                                                              \
-        .name = "json", .help = "one JSON object on standard output"                               \
-    }
-#define OPTION_DATA_DIR                                                                            \
-    {                                                                                              \
-        .name = "data-dir", .rule = {TB_VALUE_FOLDER}, .value_name = "DIR",                        \
-        .help = "folder for Timbre's own data"                                                     \
-    }
-#define OPTION_SOUNDFONT                                                                           \
-    {                                                                                              \
-        .name = "soundfont", .setting = "engine.soundfont", .value_name = "FILE",                  \
-        .help = "SoundFont that the sketch plays"                                                  \
-    }
-#define OPTION_THREADS                                                                             \
-    {                                                                                              \
-        .name = "threads", .setting = "engine.threads", .value_name = "N",                         \
-        .help = "threads; 0: as many as this process may use"                                      \
-    }
 static const tb_option global_options[] = {
     {.short_name = 'h', .help = "short help"},
     {.name = "help", .help = "the manual page"},
@@ -72,10 +56,7 @@ static const tb_option generate_options[] = {
     {.name = "dry-run", .help = "show what would be made, and make nothing"},
     OPTION_JSON,
     {.name = "events", .help = "JSON Lines on stdout while it works"},
-    {.name = "progress",
-     .setting = "ui.progress",
-     .value_name = "MODE",
-     .help = "how to show it on stderr: auto, bar, lines, json, none"},
+    OPTION_PROGRESS,
     {.name = "timeout",
      .rule = {TB_VALUE_NUMBER, 0.001, 1e6, NULL},
      .value_name = "SEC",
@@ -104,7 +85,7 @@ static const tb_option config_options[] = {
 };
 
 static const tb_option doctor_options[] = {OPTION_JSON, OPTION_SOUNDFONT, OPTION_THREADS,
-                                           OPTION_DATA_DIR};
+                                           OPTION_CPU, OPTION_DATA_DIR};
 
 static const tb_option version_options[] = {OPTION_JSON};
 
@@ -180,7 +161,7 @@ static const char *const help_text[] = {
 
 static const tb_command table[] = {
     {.name = "generate",
-     .alias = "gen",
+     .aliases = {{"gen", NULL}},
      .summary = "make a take from a prompt",
      .operands = "PROMPT|-",
      .operand_kind = TB_OPERAND_TEXT,
@@ -201,7 +182,7 @@ static const tb_command table[] = {
           {"timbre generate --from take.flac --length 20", "the same take with one thing changed"}},
      .run = tb_cmd_generate},
     {.name = "show",
-     .alias = "info",
+     .aliases = {{"info", NULL}},
      .summary = "show what an audio file is and its recipe",
      .operands = "FILE",
      .operand_kind = TB_OPERAND_FILE,
@@ -223,6 +204,71 @@ static const tb_command table[] = {
      .examples = {{"timbre play take.wav", "to the end"},
                   {"timbre play take.wav --loop --volume 60", "until you press q"}},
      .run = tb_cmd_play},
+    {.name = "encode",
+     .aliases = {{"audio-to-image", NULL}, {"audio-to-images-batch", "batch"}},
+     .summary = "make a spectrogram image from a sound",
+     .operands = "AUDIO",
+     .operand_kind = TB_OPERAND_AUDIO,
+     .max_operands = 1,
+     .text = encode_text,
+     .options = encode_options,
+     .n_options = LENGTH(encode_options),
+     .examples = {{"timbre encode song.flac", "song.png beside it"},
+                  {"timbre encode song.mp3 -o picture.png --stereo",
+                   "left in green, right in blue"},
+                  {"timbre encode loops/ --batch -o images/ --jobs 4", "a whole folder"}},
+     .run = tb_cmd_encode},
+    {.name = "decode",
+     .aliases = {{"image-to-audio", NULL}},
+     .summary = "make sound from a spectrogram image",
+     .operands = "IMAGE",
+     .operand_kind = TB_OPERAND_IMAGE,
+     .max_operands = 1,
+     .text = decode_text,
+     .options = decode_options,
+     .n_options = LENGTH(decode_options),
+     .examples = {{"timbre decode song.png --play", "song.wav beside it, and listen"},
+                  {"timbre decode song.png -o again.flac --iterations 64", "with more care"},
+                  {"timbre decode painted.jpg --stereo --max-frequency 20000",
+                   "an image that does not say how it is meant"}},
+     .run = tb_cmd_decode},
+    {.name = "sample-clips",
+     .aliases = {{"sample-clips-batch", "batch"}},
+     .summary = "cut clips from random places of a sound",
+     .operands = "AUDIO",
+     .operand_kind = TB_OPERAND_AUDIO,
+     .max_operands = 1,
+     .text = sample_clips_text,
+     .options = sample_clips_options,
+     .n_options = LENGTH(sample_clips_options),
+     .examples = {{"timbre sample-clips song.mp3 -o clips -n 3", "three of 5.12 seconds"},
+                  {"timbre sample-clips songs/ --batch -o clips -n 10 --seed 42",
+                   "ten of each song, the same ones each time"}},
+     .run = tb_cmd_sample_clips},
+    {.name = "print-exif",
+     .summary = "print the spectrogram parameters in an image",
+     .operands = "IMAGE",
+     .operand_kind = TB_OPERAND_IMAGE,
+     .max_operands = 1,
+     .text = print_exif_text,
+     .options = print_exif_options,
+     .n_options = LENGTH(print_exif_options),
+     .examples = {{"timbre print-exif song.png", "one a line, as riffusion prints them"},
+                  {"timbre print-exif song.png --json", "the same for programs"}},
+     .run = tb_cmd_print_exif},
+    {.name = "spectrogram",
+     .summary = "look at a sound",
+     .operands = "AUDIO",
+     .operand_kind = TB_OPERAND_AUDIO,
+     .max_operands = 1,
+     .text = spectrogram_text,
+     .options = spectrogram_options,
+     .n_options = LENGTH(spectrogram_options),
+     .examples = {{"timbre spectrogram take.wav", "in the terminal"},
+                  {"timbre spectrogram take.wav -o take.png", "as a picture with axes"},
+                  {"timbre spectrogram song.mp3 --start 60 --length 5 --max-frequency 2000",
+                   "five seconds of it, low notes"}},
+     .run = tb_cmd_spectrogram},
     {.name = "config",
      .summary = "show and change the settings",
      .operands = "[ACTION [KEY [VALUE]]]",
@@ -290,9 +336,16 @@ const tb_command *tb_commands(size_t *n_commands)
 const tb_command *tb_command_find(const char *name)
 {
     for (size_t i = 0; i < LENGTH(table); i++)
-        if (strcmp(table[i].name, name) == 0 ||
-            (table[i].alias != NULL && strcmp(table[i].alias, name) == 0))
+        if (strcmp(table[i].name, name) == 0 || tb_command_find_alias(&table[i], name) != NULL)
             return &table[i];
+    return NULL;
+}
+
+const tb_alias *tb_command_find_alias(const tb_command *command, const char *name)
+{
+    for (size_t i = 0; i < TB_ALIASES_MAX && command->aliases[i].name != NULL; i++)
+        if (strcmp(command->aliases[i].name, name) == 0)
+            return &command->aliases[i];
     return NULL;
 }
 
@@ -307,6 +360,14 @@ static void borrow_rule(tb_option *option)
     option->default_text = setting->default_text[0] == '\0' ? NULL : setting->default_text;
 }
 
+/* The words are the engine's own; the first is what it does when none is given. */
+static void borrow_words(tb_option *option)
+{
+    option->rule = (tb_value_rule){.kind = TB_VALUE_CHOICE, .choices = option->words()};
+    if (option->default_text == NULL)
+        option->default_text = option->rule.choices[0];
+}
+
 static void add(tb_option_list *out, const tb_option *options, size_t n)
 {
     assert(out->n + n <= TB_OPTIONS_MAX);
@@ -315,6 +376,8 @@ static void add(tb_option_list *out, const tb_option *options, size_t n)
         *option = options[i];
         if (option->setting != NULL)
             borrow_rule(option);
+        if (option->words != NULL)
+            borrow_words(option);
     }
 }
 

@@ -23,18 +23,25 @@ typedef enum tb_operand_kind {
     TB_OPERAND_TEXT,
     TB_OPERAND_FILE,
     TB_OPERAND_AUDIO,  /* a file to listen to */
+    TB_OPERAND_IMAGE,  /* a spectrogram image */
     TB_OPERAND_CHOICE, /* one of operand_choices */
     TB_OPERAND_CONFIG, /* an action, then a settings key */
     TB_OPERAND_TOPIC,  /* a command or a help topic */
 } tb_operand_kind;
 
-enum { TB_EXAMPLES_MAX = 8 };
+/* Another name of a command. */
+typedef struct tb_alias {
+    const char *name;
+    const char *option; /* a switch that the name stands for as well; NULL: none */
+} tb_alias;
+
+enum { TB_EXAMPLES_MAX = 8, TB_ALIASES_MAX = 3 };
 
 typedef struct tb_command {
     const char *name;
-    const char *alias;    /* NULL: none */
-    const char *summary;  /* lower case, no full stop */
-    const char *operands; /* in the synopsis: "PROMPT|-"; "" for none */
+    tb_alias aliases[TB_ALIASES_MAX]; /* ends with a NULL name */
+    const char *summary;              /* lower case, no full stop */
+    const char *operands;             /* in the synopsis: "PROMPT|-"; "" for none */
     tb_operand_kind operand_kind;
     const char *const *operand_choices; /* NULL-terminated */
     size_t max_operands;
@@ -50,6 +57,8 @@ typedef struct tb_command {
 const tb_command *tb_commands(size_t *n_commands);
 /* By name or alias; NULL when unknown. */
 const tb_command *tb_command_find(const char *name);
+/* The alias `name` of the command; NULL: it has no such alias. */
+const tb_alias *tb_command_find_alias(const tb_command *command, const char *name);
 /* Everything that `command` accepts: its own, the request's fields, the global ones. NULL: only the
  * global ones. */
 void tb_command_options(const tb_command *command, tb_option_list *out);
@@ -58,6 +67,11 @@ void tb_command_options(const tb_command *command, tb_option_list *out);
 int tb_cmd_generate(struct tb_app *app);
 int tb_cmd_show(struct tb_app *app);
 int tb_cmd_play(struct tb_app *app);
+int tb_cmd_encode(struct tb_app *app);
+int tb_cmd_decode(struct tb_app *app);
+int tb_cmd_sample_clips(struct tb_app *app);
+int tb_cmd_print_exif(struct tb_app *app);
+int tb_cmd_spectrogram(struct tb_app *app);
 int tb_cmd_config(struct tb_app *app);
 int tb_cmd_doctor(struct tb_app *app);
 int tb_cmd_completion(struct tb_app *app);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/endings.h"
 #include "cli/settings.h"
 #include "cli/topics.h"
 #include "timbre/request.h"
@@ -22,14 +23,22 @@ static void append_setting_keys(tb_str *out)
         tb_str_appendf(out, "%s%s.%s", i == 0 ? "" : " ", settings[i].section, settings[i].name);
 }
 
+/* "generate|gen" */
+static void append_names(tb_str *out, const tb_command *command, const char *between)
+{
+    tb_str_append(out, command->name);
+    for (size_t i = 0; i < TB_ALIASES_MAX && command->aliases[i].name != NULL; i++)
+        tb_str_appendf(out, "%s%s", between, command->aliases[i].name);
+}
+
 static void append_command_names(tb_str *out)
 {
     size_t n;
     const tb_command *commands = tb_commands(&n);
-    for (size_t i = 0; i < n; i++)
-        tb_str_appendf(out, "%s%s%s%s", i == 0 ? "" : " ", commands[i].name,
-                       commands[i].alias != NULL ? " " : "",
-                       commands[i].alias != NULL ? commands[i].alias : "");
+    for (size_t i = 0; i < n; i++) {
+        tb_str_append(out, i == 0 ? "" : " ");
+        append_names(out, &commands[i], " ");
+    }
 }
 
 static void append_topic_names(tb_str *out)
@@ -40,13 +49,25 @@ static void append_topic_names(tb_str *out)
         tb_str_appendf(out, " %s", topics[i].name);
 }
 
-/* What `timbre play` is offered. */
-static const char *const audio_endings[] = {"wav", "flac", "ogg", "opus", "mp3", "aiff", NULL};
-
-static void append_endings(tb_str *out)
+/* "wav|flac" */
+static void append_endings(tb_str *out, tb_operand_kind kind)
 {
-    for (size_t i = 0; audio_endings[i] != NULL; i++)
-        tb_str_appendf(out, "%s%s", i == 0 ? "" : "|", audio_endings[i]);
+    const char *const *endings = kind == TB_OPERAND_IMAGE ? tb_image_endings : tb_audio_endings;
+    for (size_t i = 0; endings[i] != NULL; i++)
+        tb_str_appendf(out, "%s%s", i == 0 ? "" : "|", endings[i]);
+}
+
+/* A function of bash that offers folders and files of the kind. */
+static void append_bash_files(tb_str *out, const char *name, tb_operand_kind kind)
+{
+    tb_str_appendf(out,
+                   "%s()\n{\n    local IFS=$'\\n' file\n    COMPREPLY=()\n"
+                   "    for file in $(compgen -f -- \"$1\"); do\n"
+                   "        [[ -d $file || $file =~ \\.(",
+                   name);
+    append_endings(out, kind);
+    tb_str_append(out, ")$ ]] && COMPREPLY+=(\"$file\")\n    done\n"
+                       "    compopt -o filenames 2>/dev/null\n}\n\n");
 }
 
 /* The words that a setting may have, its own or its request field's; NULL: any. */
@@ -158,6 +179,9 @@ static void append_bash_operands(tb_str *out, const tb_command *command)
     case TB_OPERAND_AUDIO:
         tb_str_append(out, "_timbre_audio \"$cur\"");
         break;
+    case TB_OPERAND_IMAGE:
+        tb_str_append(out, "_timbre_image \"$cur\"");
+        break;
     case TB_OPERAND_CHOICE:
         tb_str_append(out, "words='");
         append_words(out, command->operand_choices);
@@ -193,14 +217,10 @@ static void format_bash(tb_str *out)
     tb_str_append(out, "# Completion of timbre for bash: source <(timbre completion bash)\n"
                        "_timbre_files()\n{\n    local IFS=$'\\n'\n"
                        "    COMPREPLY=($(compgen -f -- \"$1\"))\n"
-                       "    compopt -o filenames 2>/dev/null\n}\n\n"
-                       "_timbre_audio()\n{\n    local IFS=$'\\n' file\n    COMPREPLY=()\n"
-                       "    for file in $(compgen -f -- \"$1\"); do\n"
-                       "        [[ -d $file || $file =~ \\.(");
-    append_endings(out);
-    tb_str_append(out, ")$ ]] && COMPREPLY+=(\"$file\")\n    done\n"
-                       "    compopt -o filenames 2>/dev/null\n}\n\n"
-                       "_timbre()\n{\n"
+                       "    compopt -o filenames 2>/dev/null\n}\n\n");
+    append_bash_files(out, "_timbre_audio", TB_OPERAND_AUDIO);
+    append_bash_files(out, "_timbre_image", TB_OPERAND_IMAGE);
+    tb_str_append(out, "_timbre()\n{\n"
                        "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
                        "    local command='' words='' i\n"
                        "    # bash splits --option=value at the sign\n"
@@ -208,10 +228,11 @@ static void format_bash(tb_str *out)
                        "    elif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
                        "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
                        "        case ${COMP_WORDS[i]} in\n");
-    for (size_t i = 0; i < n; i++)
-        tb_str_appendf(out, "        %s%s%s) command=%s; break ;;\n", commands[i].name,
-                       commands[i].alias != NULL ? "|" : "",
-                       commands[i].alias != NULL ? commands[i].alias : "", commands[i].name);
+    for (size_t i = 0; i < n; i++) {
+        tb_str_append(out, "        ");
+        append_names(out, &commands[i], "|");
+        tb_str_appendf(out, ") command=%s; break ;;\n", commands[i].name);
+    }
     tb_str_append(out, "        esac\n    done\n    COMPREPLY=()\n    case $command:$prev in\n");
     append_bash_values(out, NULL);
     for (size_t i = 0; i < n; i++)
@@ -283,8 +304,9 @@ static void append_zsh_operands(tb_str *out, const tb_command *command)
         tb_str_append(out, "            '*:file:_files'\n");
         break;
     case TB_OPERAND_AUDIO:
+    case TB_OPERAND_IMAGE:
         tb_str_append(out, "            '*:file:_files -g \"*.(");
-        append_endings(out);
+        append_endings(out, command->operand_kind);
         tb_str_append(out, ")\"'\n");
         break;
     case TB_OPERAND_CHOICE:
@@ -318,8 +340,9 @@ static void append_zsh_command(tb_str *out, const tb_command *command)
 {
     tb_option_list options;
     tb_command_options(command, &options);
-    tb_str_appendf(out, "    %s%s%s)\n        _arguments -s \\\n", command->name,
-                   command->alias != NULL ? "|" : "", command->alias != NULL ? command->alias : "");
+    tb_str_append(out, "    ");
+    append_names(out, command, "|");
+    tb_str_append(out, ")\n        _arguments -s \\\n");
     for (size_t i = 0; i < options.n; i++)
         append_zsh_option(out, &options.items[i]);
     append_zsh_operands(out, command);
@@ -344,10 +367,10 @@ static void format_zsh(tb_str *out)
     }
     tb_str_append(out, "    )\n    for ((i = 2; i < CURRENT; i++)); do\n"
                        "        case ${words[i]} in\n        (");
-    for (size_t i = 0; i < n; i++)
-        tb_str_appendf(out, "%s%s%s%s", i == 0 ? "" : "|", commands[i].name,
-                       commands[i].alias != NULL ? "|" : "",
-                       commands[i].alias != NULL ? commands[i].alias : "");
+    for (size_t i = 0; i < n; i++) {
+        tb_str_append(out, i == 0 ? "" : "|");
+        append_names(out, &commands[i], "|");
+    }
     tb_str_append(out, ")\n            command=${words[i]}\n"
                        "            words=(\"${(@)words[i,-1]}\")\n"
                        "            ((CURRENT -= i - 1))\n            break ;;\n"
@@ -410,12 +433,12 @@ static void append_fish_operands(tb_str *out, const tb_command *command, const c
         tb_str_appendf(out, "complete -c timbre%s -F\n", condition);
         return;
     }
-    if (command->operand_kind == TB_OPERAND_AUDIO) {
+    if (command->operand_kind == TB_OPERAND_AUDIO || command->operand_kind == TB_OPERAND_IMAGE) {
         tb_str_appendf(out,
                        "complete -c timbre%s -x -a \"(__fish_complete_path (commandline -ct)"
                        " | string match -re '(/|\\.(",
                        condition);
-        append_endings(out);
+        append_endings(out, command->operand_kind);
         tb_str_append(out, "))(\\t|\\$)')\"\n");
         return;
     }
@@ -447,19 +470,20 @@ static void format_fish(tb_str *out)
     for (size_t i = 0; i < globals.n; i++)
         append_fish_option(out, "", &globals.items[i]);
     for (size_t i = 0; i < n; i++) {
-        char condition[96];
+        tb_str condition = {0};
         tb_str_appendf(out, "complete -c timbre -n __fish_use_subcommand -a %s -d '",
                        commands[i].name);
         append_quoted(out, commands[i].summary, "\\");
         tb_str_append(out, "'\n");
-        (void)snprintf(condition, sizeof condition, " -n '__fish_seen_subcommand_from %s%s%s'",
-                       commands[i].name, commands[i].alias != NULL ? " " : "",
-                       commands[i].alias != NULL ? commands[i].alias : "");
+        tb_str_append(&condition, " -n '__fish_seen_subcommand_from ");
+        append_names(&condition, &commands[i], " ");
+        tb_str_append(&condition, "'");
         tb_option_list options;
         tb_command_options(&commands[i], &options);
         for (size_t o = 0; o + globals.n < options.n; o++) /* the global ones stand last */
-            append_fish_option(out, condition, &options.items[o]);
-        append_fish_operands(out, &commands[i], condition);
+            append_fish_option(out, tb_str_text(&condition), &options.items[o]);
+        append_fish_operands(out, &commands[i], tb_str_text(&condition));
+        tb_str_deinit(&condition);
     }
 }
 

@@ -29,9 +29,22 @@ void tb_option_format(const tb_option *option, char *out, size_t size)
         (void)snprintf(out, size, "-%c, --%s%s%s", option->short_name, option->name, space, value);
 }
 
-static void print_row(FILE *out, const char *tag, const char *text)
+static void print_row(FILE *out, int columns, const char *tag, const char *text)
 {
-    fprintf(out, "  %-*s%s\n", TAG_COLUMNS - 2, tag, text);
+    fprintf(out, "  %-*s%s\n", columns - 2, tag, text);
+}
+
+/* Columns before the help texts: wide enough for the longest tag. */
+static int tag_columns(const tb_option_list *options, size_t n)
+{
+    int columns = TAG_COLUMNS;
+    for (size_t i = 0; i < n; i++) {
+        char tag[64];
+        tb_option_format(&options->items[i], tag, sizeof tag);
+        int needed = 2 + (int)strlen(tag) + 1;
+        columns = needed > columns ? needed : columns;
+    }
+    return columns;
 }
 
 static void print_options(FILE *out, const tb_command *command)
@@ -40,13 +53,26 @@ static void print_options(FILE *out, const tb_command *command)
     tb_command_options(command, &options);
     bool is_cut = options.n > SHORT_OPTIONS_MAX + 1;
     size_t n = is_cut ? SHORT_OPTIONS_MAX : options.n;
+    int columns = tag_columns(&options, n);
     for (size_t i = 0; i < n; i++) {
         char tag[64];
         tb_option_format(&options.items[i], tag, sizeof tag);
-        print_row(out, tag, options.items[i].help);
+        print_row(out, columns, tag, options.items[i].help);
     }
     if (is_cut)
         fprintf(out, "\nAll %zu options: timbre %s --help\n", options.n, command->name);
+}
+
+/* The commands fill the screen; of the options that all have there is room for the names. */
+static void print_global_names(FILE *out)
+{
+    tb_option_list options;
+    tb_command_options(NULL, &options);
+    fputs("\nwith each:", out);
+    for (size_t i = 0; i < options.n; i++)
+        if (options.items[i].name != NULL)
+            fprintf(out, " --%s", options.items[i].name);
+    fputs("\n", out);
 }
 
 static void print_short_program(FILE *out)
@@ -58,14 +84,14 @@ static void print_short_program(FILE *out)
           out);
     for (size_t i = 0; i < n; i++) {
         char tag[TAG_COLUMNS];
-        const char *alias = commands[i].alias;
-        (void)snprintf(tag, sizeof tag, "%s%s%s", commands[i].name, alias != NULL ? ", " : "",
-                       alias != NULL ? alias : "");
-        print_row(out, tag, commands[i].summary);
+        const tb_alias *alias = &commands[i].aliases[0];
+        bool is_plain = alias->name != NULL && alias->option == NULL; /* the same and no more */
+        (void)snprintf(tag, sizeof tag, "%s%s%s", commands[i].name, is_plain ? ", " : "",
+                       is_plain ? alias->name : "");
+        print_row(out, TAG_COLUMNS, tag, commands[i].summary);
     }
-    fputs("\n", out);
-    print_options(out, NULL);
-    fputs("\nMore: timbre help COMMAND\n", out);
+    print_global_names(out);
+    fputs("\nMore: timbre help COMMAND; all options: timbre --help\n", out);
 }
 
 int tb_help_print_short(FILE *out, const tb_command *command)

@@ -1,11 +1,17 @@
 #include "cli/options.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/commands.h"
 #include "engine/base/number.h"
+
+bool tb_option_has_opposite(const tb_option *option)
+{
+    return option->rule.kind == TB_VALUE_SWITCH && (option->field != NULL || option->has_opposite);
+}
 
 typedef struct {
     tb_args *args;
@@ -15,8 +21,26 @@ typedef struct {
     tb_error *err;
 } parser;
 
+static tb_status parse_operand(parser *p, const char *word);
+
+static const tb_option *find_long(const parser *p, const char *name)
+{
+    for (size_t i = 0; i < p->known.n; i++)
+        if (p->known.items[i].name != NULL && strcmp(p->known.items[i].name, name) == 0)
+            return &p->known.items[i];
+    return NULL;
+}
+
 static tb_status add_item(parser *p, const tb_option *option, const char *value)
 {
+    if (option->is_operand)
+        return parse_operand(p, value);
+    if (option->same_as != NULL) {
+        bool is_opposite = strncmp(option->same_as, "no-", 3) == 0;
+        option = find_long(p, option->same_as + (is_opposite ? 3 : 0));
+        assert(option != NULL);
+        value = is_opposite ? "false" : value;
+    }
     tb_args *args = p->args;
     if (args->n_items == args->capacity) {
         size_t capacity = args->capacity == 0 ? 16 : 2 * args->capacity;
@@ -61,14 +85,6 @@ static tb_status missing_value(parser *p, const tb_option *option, const char *s
     return st;
 }
 
-static const tb_option *find_long(const parser *p, const char *name)
-{
-    for (size_t i = 0; i < p->known.n; i++)
-        if (p->known.items[i].name != NULL && strcmp(p->known.items[i].name, name) == 0)
-            return &p->known.items[i];
-    return NULL;
-}
-
 static const char *command_name(const parser *p)
 {
     return p->args->command == NULL ? "" : p->args->command->name;
@@ -104,8 +120,7 @@ static tb_status parse_long(parser *p, const char *text)
     bool is_negated = false;
     if (option == NULL && strncmp(name, "no-", 3) == 0) {
         option = find_long(p, name + 3);
-        is_negated = option != NULL && option->rule.kind == TB_VALUE_SWITCH &&
-                     option->field != NULL;
+        is_negated = option != NULL && tb_option_has_opposite(option);
         option = is_negated ? option : NULL;
     }
     if (option == NULL)
@@ -170,8 +185,8 @@ static tb_status unknown_command(parser *p, const char *word)
     tb_suggestion near = tb_suggestion_begin(word);
     for (size_t i = 0; i < n; i++) {
         tb_suggestion_offer(&near, commands[i].name);
-        if (commands[i].alias != NULL)
-            tb_suggestion_offer(&near, commands[i].alias);
+        for (size_t a = 0; a < TB_ALIASES_MAX && commands[i].aliases[a].name != NULL; a++)
+            tb_suggestion_offer(&near, commands[i].aliases[a].name);
     }
     tb_status st = tb_fail(p->err, TIMBRE_BAD_INPUT, "unknown command '%.80s'", word);
     if (near.best != NULL)
@@ -191,7 +206,9 @@ static tb_status parse_operand(parser *p, const char *word)
         if (args->command == NULL)
             return unknown_command(p, word);
         tb_command_options(args->command, &p->known);
-        return TIMBRE_OK;
+        const tb_alias *alias = tb_command_find_alias(args->command, word);
+        bool implies = alias != NULL && alias->option != NULL;
+        return implies ? add_item(p, find_long(p, alias->option), "true") : TIMBRE_OK;
     }
     if (args->n_operands == args->command->max_operands) {
         tb_status st = tb_fail(p->err, TIMBRE_BAD_INPUT, "'%.80s' is one argument too many", word);
@@ -259,6 +276,12 @@ const char *tb_args_value(const tb_args *args, const char *name)
 bool tb_args_has(const tb_args *args, const char *name)
 {
     return tb_args_value(args, name) != NULL;
+}
+
+bool tb_args_is_on(const tb_args *args, const char *name, bool otherwise)
+{
+    const char *text = tb_args_value(args, name);
+    return text == NULL ? otherwise : strcmp(text, "true") == 0;
 }
 
 double tb_args_number(const tb_args *args, const char *name, double otherwise)

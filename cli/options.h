@@ -22,9 +22,18 @@ typedef struct tb_option {
     const char *field;        /* the request field that it sets; NULL: none */
     const char *setting;      /* key of the setting that it stands for, whose rule and default it
                                  has; NULL: none */
+    const char *same_as; /* another spelling of this long option; "no-NAME": of its opposite; NULL:
+                            none */
+    bool is_operand;     /* another spelling of an operand */
+    bool has_opposite;   /* a switch with --no-NAME; those of request fields have one too */
+    const char *const *(*words)(void); /* the engine's list of what it may be, instead of `rule`;
+                                          NULL: none */
 } tb_option;
 
 enum { TB_OPTIONS_MAX = 64 };
+
+/* Whether --no-NAME takes it back. */
+bool tb_option_has_opposite(const tb_option *option);
 
 /* All options that a command accepts, in the order of help. */
 typedef struct tb_option_list {
@@ -55,6 +64,8 @@ void tb_args_deinit(tb_args *args);
 /* The last value given for the long option `name`, or NULL. */
 const char *tb_args_value(const tb_args *args, const char *name);
 bool tb_args_has(const tb_args *args, const char *name);
+/* Whether a switch is on; `otherwise` when neither it nor its opposite is given. */
+bool tb_args_is_on(const tb_args *args, const char *name, bool otherwise);
 /* As tb_args_value for options checked as numbers; `otherwise` when not given. */
 double tb_args_number(const tb_args *args, const char *name, double otherwise);
 

@@ -62,13 +62,13 @@ static void add_option(tb_page *page, const tb_option *option)
         return;
     block->option = *option;
     const char *text = option->help;
-    if (option->rule.choices != NULL && option->field != NULL)
+    if (option->rule.choices != NULL && (option->field != NULL || option->words != NULL))
         for (size_t i = 0; option->rule.choices[i] != NULL; i++)
             text = tb_page_format(page, "%s%s %s", text, i == 0 ? ":" : ",",
                                   option->rule.choices[i]);
     if (option->default_text != NULL)
         text = tb_page_format(page, "%s (default %s)", text, option->default_text);
-    if (option->rule.kind == TB_VALUE_SWITCH && option->field != NULL)
+    if (tb_option_has_opposite(option))
         text = tb_page_format(page, "%s; --no-%s takes it back", text, option->name);
     block->text = sentence(page, text);
 }
@@ -89,8 +89,8 @@ static void add_command_list(tb_page *page)
     tb_page_add(page, TB_BLOCK_HEADING, "", "COMMANDS");
     for (size_t i = 0; i < n; i++) {
         const char *tag = commands[i].name;
-        if (commands[i].alias != NULL)
-            tag = tb_page_format(page, "%s, %s", tag, commands[i].alias);
+        for (size_t a = 0; a < TB_ALIASES_MAX && commands[i].aliases[a].name != NULL; a++)
+            tag = tb_page_format(page, "%s, %s", tag, commands[i].aliases[a].name);
         tb_page_add(page, TB_BLOCK_ITEM, tag, sentence(page, commands[i].summary));
     }
 }

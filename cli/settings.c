@@ -18,6 +18,8 @@
 static const char *const color_choices[] = {"auto", "always", "never", NULL};
 static const char *const progress_choices[] = {"auto", "bar", "lines", "json", "none", NULL};
 
+static const char *const cpu_choices[] = {"auto", "ref", "avx2", "neon", NULL};
+
 static const tb_setting table[] = {
     {"output",
      "dir",
@@ -76,6 +78,14 @@ static const tb_setting table[] = {
      "threads",
      NULL,
      "threads; 0: as many as this process may use"},
+    {"engine",
+     "cpu",
+     {.kind = TB_VALUE_CHOICE, .choices = cpu_choices},
+     "auto",
+     "TIMBRE_CPU",
+     "cpu",
+     NULL,
+     "kernels of the processor; auto: the fastest that it can run"},
     {"play",
      "volume",
      {TB_VALUE_INTEGER, 0, 100, NULL},
@@ -326,10 +336,28 @@ tb_status tb_settings_check_file(tb_settings *s, const char *path, tb_error *err
     return load_file(s, path, TB_ORIGIN_USER_FILE, err);
 }
 
+bool tb_setting_has_option(const tb_setting *setting, const tb_option *option)
+{
+    if (setting->flag == NULL || option->name == NULL || strcmp(setting->flag, option->name) != 0)
+        return false;
+    if (setting->field != NULL)
+        return option->field != NULL && strcmp(option->field, setting->field) == 0;
+    return option->setting != NULL;
+}
+
+/* The last value given by an option that stands for the setting; NULL: none. */
+static const char *value_of_flag(const tb_setting *setting, const tb_args *args)
+{
+    for (size_t i = args->n_items; i-- > 0;)
+        if (tb_setting_has_option(setting, &args->items[i].option))
+            return args->items[i].value;
+    return NULL;
+}
+
 tb_status tb_settings_apply(tb_settings *s, const tb_args *args, tb_error *err)
 {
     for (int i = 0; i < N_SETTINGS; i++) {
-        const char *value = table[i].flag == NULL ? NULL : tb_args_value(args, table[i].flag);
+        const char *value = value_of_flag(&table[i], args);
         if (value == NULL)
             continue;
         char shown[40];

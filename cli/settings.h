@@ -47,6 +47,9 @@ const tb_setting *tb_settings_table(size_t *n);
 int tb_setting_find(const char *key);
 /* The nearest known key, or NULL. */
 const char *tb_setting_suggest(const char *key, char buffer[80]);
+/* Whether the option stands for the setting. One of the same name may mean something else: --length
+ * of generate is the setting's, that of spectrogram is not. */
+bool tb_setting_has_option(const tb_setting *setting, const tb_option *option);
 /* Whether `value` is right for the setting; `shown` names it in the message. */
 TB_MUST_USE tb_status tb_setting_check(const tb_setting *setting, const char *shown,
                                        const char *value, tb_error *err);

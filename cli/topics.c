@@ -83,9 +83,14 @@ static void build_formats(tb_page *page)
         {"wav", "16 bit PCM at 44.1 kHz. The recipe stands in a chunk tmbr and, shortened, in a "
                 "comment."},
         {"flac", "The same samples at about half the size. The recipe stands in a Vorbis comment."},
+        {"png, jpg",
+         "A spectrogram image of encode; riffusion's parameters stand in its EXIF block."},
         {"sidecar", "JSON beside the take, PATH.json; see timbre help files."},
         {"--json", "One object with schema 1: takes, each with path, id, seed, sha256, sidecar, "
                    "metadata and recipe; or error with code, exit_code, message and fix."},
+        {"--batch --json",
+         "One object a line with schema 1 for each file: input, state (made, there or "
+         "failed), path or paths, and error."},
         {"--events", "One object a line with schema 1 and event: stage, progress, done or error."},
         {"mid", "A Standard MIDI File of the arrangement, with --midi."},
     };

@@ -106,6 +106,60 @@ static void the_last_value_wins(void **state)
     tb_args_deinit(&l.args);
 }
 
+/* Riffusion's names for commands, options and operands stand for ours. */
+static void other_spellings_mean_the_same(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *command, *operand, *option, *value;
+    } cases[] = {
+        {"timbre audio-to-image --audio a.wav --image b.png", "encode", "a.wav", "output", "b.png"},
+        {"timbre image-to-audio --audio b.wav --image=a.png", "decode", "a.png", "output", "b.wav"},
+        {"timbre encode d --num-threads 3 --batch", "encode", "d", "jobs", "3"},
+        {"timbre audio-to-images-batch --audio-dir d", "encode", "d", "batch", "true"},
+        {"timbre encode a.wav --stereo --mono", "encode", "a.wav", "stereo", "false"},
+        {"timbre encode a.wav --mono --stereo", "encode", "a.wav", "stereo", "true"},
+        {"timbre decode a.png --no-stereo", "decode", "a.png", "stereo", "false"},
+        {"timbre sample-clips-batch d --num-clips-per-file 7", "sample-clips", "d", "num-clips",
+         "7"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        line l;
+        assert_parses(&l, cases[i].line);
+        assert_string_equal(l.args.command->name, cases[i].command);
+        assert_int_equal(l.args.n_operands, 1);
+        assert_string_equal(l.args.operands[0], cases[i].operand);
+        assert_string_equal(tb_args_value(&l.args, cases[i].option), cases[i].value);
+        tb_args_deinit(&l.args);
+    }
+}
+
+/* Another spelling takes what the option takes. */
+static void other_spellings_have_the_rule_of_their_option(void **state)
+{
+    (void)state;
+    size_t n;
+    const tb_command *commands = tb_commands(&n);
+    for (size_t c = 0; c < n; c++) {
+        tb_option_list o;
+        tb_command_options(&commands[c], &o);
+        for (size_t i = 0; i < o.n; i++) {
+            const char *target = o.items[i].same_as;
+            size_t k = 0;
+            if (target == NULL)
+                continue;
+            target += strncmp(target, "no-", 3) == 0 ? 3 : 0;
+            while (k < o.n && (o.items[k].name == NULL || strcmp(o.items[k].name, target) != 0))
+                k++;
+            assert_true(k < o.n);
+            assert_null(o.items[k].same_as);
+            assert_int_equal(o.items[k].value_name == NULL, o.items[i].value_name == NULL);
+            assert_true(o.items[k].rule.min == o.items[i].rule.min);
+            assert_true(o.items[k].rule.max == o.items[i].rule.max);
+        }
+    }
+}
+
 static void wrong_lines_are_refused_with_a_hint(void **state)
 {
     (void)state;
@@ -127,6 +181,11 @@ static void wrong_lines_are_refused_with_a_hint(void **state)
         {"timbre generate x --no-count", "unknown option '--no-count'", ""},
         {"timbre generate rain at night", "'at' is one argument too many", "in quotes"},
         {"timbre version x", "one argument too many", "timbre version -h"},
+        {"timbre encode a.wav --audio b.wav", "'b.wav' is one argument too many", "encode -h"},
+        {"timbre encode a.wav --num-threads 0", "--num-threads 0 is outside 1 to 256", ""},
+        {"timbre decode a.png --extension xyz", "is not one of: wav, flac", ""},
+        {"timbre encode a.wav --no-mono", "unknown option '--no-mono'", ""},
+        {"timbre audio-to-imge x", "unknown command", "did you mean timbre audio-to-image?"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         line l;
@@ -214,7 +273,7 @@ static void flags_of_settings_have_their_rules(void **state)
             tb_command_options(&commands[c], &options);
             for (size_t o = 0; o < options.n; o++) {
                 const tb_option *option = &options.items[o];
-                if (option->name == NULL || strcmp(option->name, settings[i].flag) != 0)
+                if (!tb_setting_has_option(&settings[i], option))
                     continue;
                 n_found++;
                 if (settings[i].field != NULL) {
@@ -229,6 +288,25 @@ static void flags_of_settings_have_their_rules(void **state)
             }
         }
         assert_int_equal(n_found > 0, settings[i].flag != NULL);
+    }
+}
+
+/* --length of generate stands for generate.length; that of spectrogram is something else. */
+static void a_flag_sets_only_the_setting_that_it_stands_for(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *length;
+    } cases[] = {{"timbre generate x --length 3", "3"},
+                 {"timbre spectrogram a.wav --length 3", "5.0"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        line l;
+        tb_settings settings = {0};
+        assert_parses(&l, cases[i].line);
+        assert_int_equal(tb_settings_apply(&settings, &l.args, &l.err), TIMBRE_OK);
+        assert_string_equal(tb_settings_text(&settings, "generate.length"), cases[i].length);
+        tb_settings_deinit(&settings);
+        tb_args_deinit(&l.args);
     }
 }
 
@@ -275,10 +353,13 @@ int main(void)
         cmocka_unit_test(all_ways_to_write_an_option_mean_the_same),
         cmocka_unit_test(what_follows_two_dashes_is_text),
         cmocka_unit_test(the_last_value_wins),
+        cmocka_unit_test(other_spellings_mean_the_same),
+        cmocka_unit_test(other_spellings_have_the_rule_of_their_option),
         cmocka_unit_test(wrong_lines_are_refused_with_a_hint),
         cmocka_unit_test(every_example_parses),
         cmocka_unit_test(generate_has_a_flag_for_each_field),
         cmocka_unit_test(flags_of_settings_have_their_rules),
+        cmocka_unit_test(a_flag_sets_only_the_setting_that_it_stands_for),
         cmocka_unit_test(no_command_has_two_options_of_one_name),
         cmocka_unit_test(suggestions_are_near_or_absent),
     };

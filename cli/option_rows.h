@@ -1,0 +1,37 @@
+/* Options that several commands have, word for word. For the tables of commands only. */
+#ifndef TB_CLI_OPTION_ROWS_H
+#define TB_CLI_OPTION_ROWS_H
+
+#include "cli/options.h"
+
+#define OPTION_JSON                                                                                \
+    {                                                                                              \
+        .name = "json", .help = "one JSON object on standard output"                               \
+    }
+#define OPTION_DATA_DIR                                                                            \
+    {                                                                                              \
+        .name = "data-dir", .rule = {TB_VALUE_FOLDER}, .value_name = "DIR",                        \
+        .help = "folder for Timbre's own data"                                                     \
+    }
+#define OPTION_SOUNDFONT                                                                           \
+    {                                                                                              \
+        .name = "soundfont", .setting = "engine.soundfont", .value_name = "FILE",                  \
+        .help = "SoundFont that the sketch plays"                                                  \
+    }
+#define OPTION_THREADS                                                                             \
+    {                                                                                              \
+        .name = "threads", .setting = "engine.threads", .value_name = "N",                         \
+        .help = "threads; 0: as many as this process may use"                                      \
+    }
+#define OPTION_CPU                                                                                 \
+    {                                                                                              \
+        .name = "cpu", .setting = "engine.cpu", .value_name = "NAME",                              \
+        .help = "kernels: auto, ref, avx2, neon; same result"                                      \
+    }
+#define OPTION_PROGRESS                                                                            \
+    {                                                                                              \
+        .name = "progress", .setting = "ui.progress", .value_name = "MODE",                        \
+        .help = "how to show it on stderr: auto, bar, lines, json, none"                           \
+    }
+
+#endif
