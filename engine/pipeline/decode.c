@@ -179,7 +179,11 @@ static tb_status choose_params(decode_job *job, tb_error *err)
     job->lengths = tb_spectrogram_get_lengths(params);
     job->n_channels = params->stereo ? 2 : 1;
     job->n_samples = (int64_t)job->lengths.hop_length * (job->image.width - 1);
-    return TIMBRE_OK;
+    tb_audio_spec spec = {.format = tb_audio_format_of_path(job->options.output),
+                          .rate_hz = params->sample_rate_hz,
+                          .n_channels = job->n_channels,
+                          .n_frames = job->n_samples};
+    return tb_audio_format_check(&spec, err);
 }
 
 static tb_status open_image(decode_job *job, const char *path, tb_error *err)

@@ -144,7 +144,11 @@ char *timbre_recipe_request(const char *recipe, tb_error *err)
     json_t *j = parse_recipe(recipe);
     json_t *request = json_object_get(j, "request");
     char *text = NULL;
-    if (!json_is_object(request))
+    if (json_is_object(json_object_get(j, "decode"))) {
+        (void)tb_fail(err, TIMBRE_BAD_FILE,
+                      "the recipe is that of a decoded image, not of a prompt");
+        tb_fix(err, "timbre decode IMAGE makes it again; timbre show names the image's SHA-256");
+    } else if (!json_is_object(request))
         (void)tb_fail(err, TIMBRE_BAD_FILE, "the recipe has no request");
     else if ((text = tb_json_format(request)) == NULL)
         (void)tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a request");

@@ -260,6 +260,9 @@ static void recipe_says_how_the_sound_was_made(void **state)
     assert_non_null(strstr(recipe, hash));
     assert_non_null(strstr(recipe, "\"master\":\"riffusion\""));
     assert_non_null(strstr(recipe, "\"seed\":77"));
+    timbre_error err = {0};
+    assert_null(timbre_recipe_request(recipe, &err)); /* generate --from cannot make it */
+    assert_non_null(strstr(err.message, "decoded image"));
     timbre_audio_close(audio);
 }
 
@@ -317,6 +320,7 @@ static void what_cannot_be_is_refused(void **state)
         {"w.wav", {.output = "x.wav"}, TIMBRE_BAD_FILE, "w.wav"},
         {"no.png", {.output = "x.wav"}, TIMBRE_NOT_FOUND, "no.png"},
         {"w.png", {.output = "x.xyz"}, TIMBRE_BAD_INPUT, ".flac"},
+        {"w.png", {.output = "x.opus"}, TIMBRE_UNSUPPORTED, "44100"},
         {"w.png", {.output = "no/x.wav"}, TIMBRE_NOT_FOUND, "no"},
         {"w.png", {.output = "x.wav", .master = "loud"}, TIMBRE_BAD_INPUT, "loud"},
         {"w.png", {.output = "x.wav", .phase = "none"}, TIMBRE_BAD_INPUT, "none"},
