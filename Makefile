@@ -16,7 +16,7 @@ TEST_OPTIONS =
 help:
 	@sed -n 's/^#: *//p' Makefile
 
-#: make setup        install what is missing (apt or brew); GROUPS="run build test lint arm64"
+#: make setup        install what is missing (apt or brew); GROUPS="run build test lint arm64 reference"
 setup:
 	@tools/setup $(GROUPS)
 
@@ -58,8 +58,9 @@ run-worker:
 
 #: make golden       regenerate reference vectors and show what changed
 golden:
-	@tools/setup lint
+	@tools/setup lint reference
 	@tools/venv golden
+	@tools/venv reference
 	@tools/golden/run
 
 #: make install      into PREFIX (and DESTDIR)

@@ -32,7 +32,7 @@ static int make_tones(void **state)
 {
     (void)state;
     for (int i = 0; i < N_FRAMES * 2; i++)
-        pcm[i] = (int16_t)lrint(9000 * sin(0.03 * (i / 2) * (1 + i % 2)));
+        pcm[i] = (int16_t)lrint(9000 * sin(0.03 * ((i - i % 2) / 2.0) * (1 + i % 2)));
     return mkdtemp(folder) == NULL || chdir(folder) != 0;
 }
 

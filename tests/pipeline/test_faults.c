@@ -146,7 +146,6 @@ static tb_status make_one(const char *path, tb_error *err)
     static const tb_stage list[] = {{"save", 1}};
     static const tb_backend backend = {.name = "sketch"};
     timbre_output output = output_of(path);
-    timbre_generate_options options = {.struct_size = sizeof options, .output = &output};
     tb_stages stages;
     timbre_request *request = NULL;
     timbre_take *take = calloc(1, sizeof *take);

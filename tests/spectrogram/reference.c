@@ -220,7 +220,7 @@ float *reference_analyze(const tb_spectrogram_lengths *lengths, const tb_mel *me
 void reference_mel(tb_mel *mel)
 {
     reference file;
-    int shape[3];
+    int shape[3] = {0};
     reference_open(&file, "spectrogram_banks");
     const int16_t *filter = reference_shorts(&file, "default_filter", shape);
     const float *weights = reference_floats(&file, "default_weights", NULL);

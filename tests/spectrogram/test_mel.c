@@ -67,7 +67,8 @@ static double corner(const tb_mel_spec *spec, int i)
 /* Weight of bin k in filter i: max(0, min(rising side, falling side)). */
 static double expected(const tb_mel_spec *spec, int k, int i)
 {
-    double hz = (double)(spec->sample_rate_hz / 2) * k / (spec->n_fft / 2);
+    int top_hz = spec->sample_rate_hz / 2, top_bin = spec->n_fft / 2; /* whole, as torchaudio's */
+    double hz = (double)top_hz * k / top_bin;
     double a = corner(spec, i), b = corner(spec, i + 1), c = corner(spec, i + 2);
     double weight = fmax(0, fmin((hz - a) / (b - a), (c - hz) / (c - b)));
     return spec->slaney_norm ? weight * 2 / (c - a) : weight;

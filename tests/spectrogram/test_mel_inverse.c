@@ -74,7 +74,7 @@ static void the_inverse_gives_the_bands_again(void **state)
     tb_mel_apply(&mel, magnitudes, again);
     double worst = 0;
     for (int j = 0; j < MAX_MELS * FRAMES; j++)
-        worst = fmax(worst, fabs(again[j] - bands[j]) / bands[j]);
+        worst = fmax(worst, fabs((double)again[j] - bands[j]) / bands[j]);
     assert_true(worst < 2e-6);
     tb_mel_deinit(&mel);
 }

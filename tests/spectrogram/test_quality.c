@@ -1,7 +1,9 @@
 /*
  * Decoding loses less than the MP3 that Riffusion published with the image: two pairs of image and
- * sound from its web application, through the public API with its defaults. quality.h says what is
- * measured. Without the outside data (TIMBRE_TEST_DATA) the cases skip, but for the measure itself.
+ * sound from its web application, through the public API. With the levels that the MP3 has
+ * (riffusion's) this holds for any seed; with our own (clean, whose limiter costs up to 0.1 dB) it
+ * is asked of the default seed. quality.h says what is measured. Without the outside data
+ * (TIMBRE_TEST_DATA) the cases skip, but for the measure itself.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,27 +43,37 @@ static void check(tb_status st, const tb_error *err)
         fail_msg("%s", err->message);
 }
 
-static void decode(const char *image, const char *sound)
+static const struct {
+    const char *master;
+    int64_t seed;
+} ways[] = {{"clean", 0}, {"riffusion", 0}, {"riffusion", 1}, {"riffusion", 2}};
+enum { N_WAYS = sizeof ways / sizeof *ways };
+
+static void decode(const char *image, int way, const char *sound)
 {
     timbre_engine_options how = {.struct_size = sizeof how};
     timbre_engine *engine;
     tb_error err = {0};
     check(timbre_engine_new(&how, &engine, &err), &err);
-    timbre_decode_options options = {.struct_size = sizeof options, .output = sound};
+    timbre_decode_options options = {.struct_size = sizeof options,
+                                     .output = sound,
+                                     .replace = 1,
+                                     .master = ways[way].master,
+                                     .seed = ways[way].seed};
     timbre_decode_report report = {.struct_size = sizeof report};
     check(timbre_decode(engine, image, &options, &report, &err), &err);
     timbre_engine_free(engine);
 }
 
-static double distance_db(const quality_bands *image, const char *sound)
+static double distance_db(const quality_bands *image, const char *sound, const char *name)
 {
     quality_bands bands;
     quality_distance distance;
     tb_error err = {0};
     check(quality_load_sound(sound, pool, &bands, &err), &err);
     check(quality_compare(image, &bands, &distance, &err), &err);
-    printf("# %s: %.3f dB, gain %.1f dB, shift %d, %d cells\n", strrchr(sound, '/') + 1,
-           distance.db, distance.gain_db, distance.shift, distance.n_cells);
+    printf("# %s: %.3f dB, gain %.1f dB, shift %d, %d cells\n", name, distance.db, distance.gain_db,
+           distance.shift, distance.n_cells);
     quality_deinit(&bands);
     return distance.db;
 }
@@ -79,13 +91,17 @@ static void check_pair(const char *image_name, const char *mp3_name)
     quality_bands bands;
     tb_error err = {0};
     check(quality_load_image(image, &bands, &err), &err);
-    decode(image, ours);
-    double our_db = distance_db(&bands, ours), mp3_db = distance_db(&bands, mp3);
+    double mp3_db = distance_db(&bands, mp3, mp3_name), worst_db = 0;
+    for (int i = 0; i < N_WAYS; i++) {
+        decode(image, i, ours);
+        double db = distance_db(&bands, ours, ways[i].master);
+        worst_db = fmax(worst_db, db);
+    }
     unlink(ours);
     rmdir(folder);
     quality_deinit(&bands);
-    if (!(our_db < mp3_db))
-        fail_msg("ours %.3f dB, the MP3 %.3f dB", our_db, mp3_db);
+    if (!(worst_db < mp3_db))
+        fail_msg("ours %.3f dB, the MP3 %.3f dB", worst_db, mp3_db);
 }
 
 static void funky_sax_is_closer_than_its_mp3(void **state)

@@ -455,7 +455,7 @@ static double convergence(const sound *s)
                 continue;
             const float *X = w.X + j * X_LEN + l % 2 * 2 * TB_LANES + l / 2;
             double S = w.magnitudes[j * FRAMES + l];
-            difference += pow(hypot(X[0], X[TB_LANES]) - S, 2);
+            difference += pow(hypot((double)X[0], (double)X[TB_LANES]) - S, 2);
             power += S * S;
         }
     close_whole(&w);
