@@ -114,8 +114,8 @@ LANES_INLINE void butterfly_3(complex_lanes *x)
     butterfly_odd(x, 3, cosines, sines);
 }
 
-#define COS_1_5 0.309016994374947424f  /* cos(2 pi / 5) */
-#define COS_2_5 -0.809016994374947424f /* cos(4 pi / 5) */
+#define COS_1_5 0.309016994374947424f    /* cos(2 pi / 5) */
+#define COS_2_5 (-0.809016994374947424f) /* cos(4 pi / 5) */
 #define SIN_1_5 0.951056516295153572f
 #define SIN_2_5 0.587785252292473129f
 
@@ -126,9 +126,9 @@ LANES_INLINE void butterfly_5(complex_lanes *x)
     butterfly_odd(x, 5, cosines, sines);
 }
 
-#define COS_1_7 0.623489801858733530f  /* cos(2 pi / 7) */
-#define COS_2_7 -0.222520933956314404f /* cos(4 pi / 7) */
-#define COS_3_7 -0.900968867902419126f /* cos(6 pi / 7) */
+#define COS_1_7 0.623489801858733530f    /* cos(2 pi / 7) */
+#define COS_2_7 (-0.222520933956314404f) /* cos(4 pi / 7) */
+#define COS_3_7 (-0.900968867902419126f) /* cos(6 pi / 7) */
 #define SIN_1_7 0.781831482468029809f
 #define SIN_2_7 0.974927912181823607f
 #define SIN_3_7 0.433883739117558120f
@@ -179,10 +179,10 @@ LANES_INLINE void inverse_step(float *data, size_t m, const float *twiddles, int
     static void direction##_##R(float *data, int n_blocks, int m, const float *twiddles)           \
     {                                                                                              \
         for (int b = 0; b < n_blocks; b++) {                                                       \
-            float *at = data + (size_t)b * R * (size_t)m * TB_ELEMENT_FLOATS;                      \
+            float *at = data + (size_t)b * (R) * (size_t)m * TB_ELEMENT_FLOATS;                    \
             const float *w = twiddles;                                                             \
             direction##_step(at, (size_t)m, NULL, R, butterfly_##R);                               \
-            for (int j = 1; j < m; j++, w += 2 * (R - 1)) {                                        \
+            for (int j = 1; j < m; j++, w += 2 * ((R)-1)) {                                        \
                 at += TB_ELEMENT_FLOATS;                                                           \
                 direction##_step(at, (size_t)m, w, R, butterfly_##R);                              \
             }                                                                                      \

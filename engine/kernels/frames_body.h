@@ -19,7 +19,7 @@ enum { HALF_FLOATS = TB_ELEMENT_FLOATS, BIN_FLOATS = 2 * HALF_FLOATS };
 /* Up to 8 floats of 8 rows (every second of 16), turned: out[j] are the lanes of sample at + j. */
 LANES_INLINE void load_block(lanes out[8], const float *const *rows, size_t at, int n)
 {
-    float padded[8];
+    float padded[8] = {0};
     for (int l = 0; l < 8; l++) {
         if (n < 8)
             memset(padded, 0, sizeof padded);
@@ -32,7 +32,7 @@ LANES_INLINE void load_block(lanes out[8], const float *const *rows, size_t at, 
 
 LANES_INLINE void store_block(float *const *rows, size_t at, lanes in[8], int n)
 {
-    float padded[8];
+    float padded[8] = {0};
     lanes_transpose(in);
     for (int l = 0; l < 8; l++) {
         lanes_store(n < 8 ? padded : rows[2 * l] + at, in[l]);
@@ -269,7 +269,7 @@ static void griffin_lim_last(float *X, const float *buffer, const float *S, floa
 /* All of a variant's table; the sources name it. */
 #define KERNEL_TABLE(variant)                                                                      \
     {                                                                                              \
-        .name = variant,                                                                           \
+        .name = (variant),                                                                         \
         .fft_forward =                                                                             \
             {[2] = forward_2, [3] = forward_3, [4] = forward_4, [5] = forward_5, [7] = forward_7}, \
         .fft_inverse =                                                                             \

@@ -1,5 +1,6 @@
 #include "engine/kernels/kernels.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/kernels/table.h"
@@ -54,14 +55,11 @@ static bool runs_here(const variant *v)
 /* "avx2, ref" */
 static void list_variants(char out[64])
 {
-    out[0] = '\0';
-    for (int i = 0; i < N_VARIANTS; i++) {
-        if (!runs_here(&variants[i]))
-            continue;
-        if (out[0] != '\0')
-            strcat(out, ", ");
-        strcat(out, variants[i].name);
-    }
+    int len = 0;
+    for (int i = 0; i < N_VARIANTS; i++)
+        if (runs_here(&variants[i]))
+            len += snprintf(out + len, 64 - (size_t)len, "%s%s", len == 0 ? "" : ", ",
+                            variants[i].name);
 }
 
 tb_status tb_kernels_choose(const char *name, const tb_kernels **out, tb_error *err)

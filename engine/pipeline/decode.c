@@ -1,4 +1,4 @@
-/* Spectrogram image to sound: pixels onto a spool, the vocoder by columns, levels, the file. */
+/* Spectrogram image to sound: rows onto a spool, the vocoder by columns, levels, the file. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,11 +8,10 @@
 #include "engine/base/path.h"
 #include "engine/pipeline/decode_recipe.h"
 #include "engine/pipeline/engine.h"
+#include "engine/pipeline/image_spool.h"
 #include "engine/pipeline/sound_target.h"
 #include "engine/pipeline/stages.h"
-#include "engine/spectrogram/image_file.h"
 #include "engine/spectrogram/pixels.h"
-#include "engine/spectrogram/tiles.h"
 #include "engine/spectrogram/vocoder.h"
 
 static const tb_stage stages[] = {
@@ -38,7 +37,7 @@ typedef struct {
     bool used_defaults;
     int n_channels;
     int64_t n_samples; /* per channel */
-    tb_spool pixels[2];
+    tb_image_spool pixels;
     tb_spool sound[2]; /* float samples of a channel */
     tb_sound_target target;
     tb_levels_report levels;
@@ -69,9 +68,7 @@ static tb_status prepare(decode_job *job, const timbre_decode_options *options, 
 {
     const tb_spool closed = {.fd = -1};
     tb_copy_options(&job->options, sizeof job->options, options, options->struct_size);
-    for (int c = 0; c < 2; c++)
-        job->pixels[c] = job->sound[c] = closed;
-    job->target.spool = closed;
+    job->pixels.spool = job->sound[0] = job->sound[1] = job->target.spool = closed;
     tb_decode_choices *choices = &job->choices;
     choices->seed = job->options.seed;
     if (choices->seed < 0 || choices->seed > TB_SEED_MAX)
@@ -87,69 +84,6 @@ static tb_status prepare(decode_job *job, const timbre_decode_options *options, 
     choices->master_name = master_names[choices->master];
     return st == TIMBRE_OK ? tb_sound_target_check(job->options.output, job->options.replace, err)
                            : st;
-}
-
-/* ---- load: the image's rows to the spool, of each channel the colour that it stands in ---- */
-
-static tb_tiles tiles_of(decode_job *job, int channel)
-{
-    return (tb_tiles){.spool = &job->pixels[channel],
-                      .n_rows = job->image.height,
-                      .element_bytes = sizeof(uint16_t)};
-}
-
-static tb_status load_rows(decode_job *job, tb_image_reader *reader, uint16_t *rgb,
-                           uint16_t *const rows[2], int rows_max, tb_error *err)
-{
-    size_t width = (size_t)job->image.width;
-    tb_status st = TIMBRE_OK;
-    for (int y = 0; st == TIMBRE_OK && y < job->image.height; y += rows_max) {
-        int n = job->image.height - y < rows_max ? job->image.height - y : rows_max;
-        for (int i = 0; st == TIMBRE_OK && i < n; i++) {
-            st = tb_image_read_row(reader, rgb, err);
-            for (int c = 0; c < job->n_channels; c++) {
-                int color = job->n_channels == 2 ? 1 + c : 0;
-                for (size_t x = 0; x < width; x++)
-                    rows[c][(size_t)i * width + x] = rgb[3 * x + (size_t)color];
-            }
-        }
-        for (int c = 0; st == TIMBRE_OK && c < job->n_channels; c++) {
-            tb_tiles tiles = tiles_of(job, c);
-            st = tb_tiles_write_rows(&tiles, y, n, job->image.width, rows[c], err);
-        }
-        tb_progress_report(&job->stages.progress, (double)(y + n) / job->image.height);
-        if (st == TIMBRE_OK && tb_progress_is_cancelled(&job->stages.progress))
-            st = tb_fail(err, TIMBRE_CANCELLED, "interrupted");
-    }
-    return st == TIMBRE_OK ? tb_image_finish(reader, err) : st;
-}
-
-static tb_status load(decode_job *job, tb_image_reader *reader, tb_error *err)
-{
-    enum { ROWS_BYTES = 4 << 20 };
-    size_t width = (size_t)job->image.width;
-    int rows_max = (int)(ROWS_BYTES / (width * sizeof(uint16_t)));
-    rows_max = rows_max < 1 ? 1 : rows_max > TB_TILE_ROWS ? TB_TILE_ROWS : rows_max;
-    uint16_t *rows[2] = {NULL, NULL};
-    uint16_t *rgb = malloc(width * 3 * sizeof *rgb);
-    char *folder = tb_path_folder(job->options.output);
-    tb_status st = rgb == NULL || folder == NULL
-                       ? tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a row of %zu pixels", width)
-                       : TIMBRE_OK;
-    for (int c = 0; st == TIMBRE_OK && c < job->n_channels; c++) {
-        rows[c] = malloc((size_t)rows_max * width * sizeof **rows);
-        st = rows[c] == NULL ? tb_fail(err, TIMBRE_NO_MEMORY, "no memory for %d rows", rows_max)
-                             : tb_spool_open(&job->pixels[c], folder, err);
-        if (st == TIMBRE_OK)
-            st = tb_spool_open(&job->sound[c], folder, err);
-    }
-    if (st == TIMBRE_OK)
-        st = load_rows(job, reader, rgb, rows, rows_max, err);
-    free(folder);
-    free(rgb);
-    free(rows[0]);
-    free(rows[1]);
-    return st;
 }
 
 /* The parameters: what the caller says, else the image, else the defaults. */
@@ -194,8 +128,15 @@ static tb_status open_image(decode_job *job, const char *path, tb_error *err)
         job->image = *tb_image_get_info(reader);
         st = choose_params(job, err);
     }
+    char *folder = tb_path_folder(job->options.output);
+    if (st == TIMBRE_OK && folder == NULL)
+        st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
     if (st == TIMBRE_OK)
-        st = load(job, reader, err);
+        st = tb_image_spool_load(&job->pixels, reader, folder, job->n_channels,
+                                 &job->stages.progress, err);
+    for (int c = 0; st == TIMBRE_OK && c < job->n_channels; c++)
+        st = tb_spool_open(&job->sound[c], folder, err);
+    free(folder);
     tb_image_close(reader);
     return st == TIMBRE_OK ? tb_sha256_file(path, job->image_sha256, err) : st;
 }
@@ -217,11 +158,8 @@ static tb_status load_columns(channel_job *c, int64_t t, tb_error *err)
     int64_t x = t - t % TB_TILE_COLUMNS;
     if (x == c->x)
         return TIMBRE_OK;
-    int64_t left = c->job->image.width - x;
-    tb_tiles tiles = tiles_of(c->job, c->channel);
     c->x = x;
-    c->n = left < TB_TILE_COLUMNS ? (int)left : TB_TILE_COLUMNS;
-    return tb_tiles_read_columns(&tiles, x, c->n, c->columns, err);
+    return tb_image_spool_read(&c->job->pixels, c->channel, x, &c->n, c->columns, err);
 }
 
 static tb_status read_bands(void *user, int64_t t, int n_frames, float *bands, tb_error *err)
@@ -393,10 +331,9 @@ static void fill_report(const decode_job *job, timbre_decode_report *report)
 
 static void deinit(decode_job *job)
 {
-    for (int c = 0; c < 2; c++) {
-        tb_spool_close(&job->pixels[c]);
+    tb_image_spool_deinit(&job->pixels);
+    for (int c = 0; c < 2; c++)
         tb_spool_close(&job->sound[c]);
-    }
     tb_sound_target_deinit(&job->target);
 }
 

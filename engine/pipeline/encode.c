@@ -136,16 +136,18 @@ static tb_status analyze(timbre_engine *engine, encode_job *job, tb_error *err)
     return st;
 }
 
-/* One row of pixels from the amplitudes of the channels: grey, or left in G and right in B. */
-static void make_row(const encode_job *job, const float *const amplitudes[2], uint8_t *grey,
-                     uint8_t *rgb)
+/* One row of pixels from the amplitudes of the channels, which stand `plane_len` apart: grey, or
+ * left in G and right in B. */
+static void make_row(const encode_job *job, const float *amplitudes, size_t plane_len,
+                     uint8_t *grey, uint8_t *rgb)
 {
     int width = (int)job->width;
     float power = (float)job->params.power_for_image;
     memset(rgb, 0, (size_t)width * 3);
     for (int c = 0; c < job->n_channels; c++) {
         if (job->max > 0)
-            tb_pixels_from_amplitudes(amplitudes[c], width, job->max, power, grey);
+            tb_pixels_from_amplitudes(amplitudes + (size_t)c * plane_len, width, job->max, power,
+                                      grey);
         else
             memset(grey, 255, (size_t)width);
         int first = job->n_channels == 2 ? 1 + c : 0;
@@ -156,22 +158,21 @@ static void make_row(const encode_job *job, const float *const amplitudes[2], ui
     }
 }
 
-static tb_status write_rows(encode_job *job, tb_image_target *target, float *const rows[2],
-                            int rows_max, uint8_t *pixels, tb_error *err)
+/* rows: [n_channels][rows_max][width]; pixels: [width] of grey, then [width][3] of RGB. */
+static tb_status write_rows(encode_job *job, tb_image_target *target, float *rows, int rows_max,
+                            uint8_t *pixels, tb_error *err)
 {
     int height = job->params.num_frequencies;
-    size_t width = (size_t)job->width;
+    size_t width = (size_t)job->width, plane_len = (size_t)rows_max * width;
     tb_status st = TIMBRE_OK;
     for (int y = 0; st == TIMBRE_OK && y < height; y += rows_max) {
         int n = height - y < rows_max ? height - y : rows_max;
         for (int c = 0; st == TIMBRE_OK && c < job->n_channels; c++) {
             tb_tiles tiles = tiles_of(job, c);
-            st = tb_tiles_read_rows(&tiles, y, n, job->width, rows[c], err);
+            st = tb_tiles_read_rows(&tiles, y, n, job->width, rows + (size_t)c * plane_len, err);
         }
-        for (int i = 0; st == TIMBRE_OK && i < n; i++) {
-            const float *amplitudes[2] = {rows[0] + (size_t)i * width,
-                                          rows[1] == NULL ? NULL : rows[1] + (size_t)i * width};
-            make_row(job, amplitudes, pixels, pixels + width);
+        for (size_t i = 0; st == TIMBRE_OK && i < (size_t)n; i++) {
+            make_row(job, rows + i * width, plane_len, pixels, pixels + width);
             st = tb_image_target_write_row(target, pixels + width, err);
         }
         tb_progress_report(&job->stages.progress, (double)(y + n) / height);
@@ -186,17 +187,12 @@ static tb_status write_image(encode_job *job, tb_image_target *target, tb_error 
     size_t width = (size_t)job->width;
     int rows_max = (int)(ROWS_BYTES / (width * sizeof(float)));
     rows_max = rows_max < 1 ? 1 : rows_max > TB_TILE_ROWS ? TB_TILE_ROWS : rows_max;
-    float *rows[2] = {NULL, NULL};
-    uint8_t *pixels = malloc(width * 4); /* one row of grey, one of RGB */
-    bool ok = pixels != NULL;
-    for (int c = 0; c < job->n_channels; c++) {
-        rows[c] = malloc((size_t)rows_max * width * sizeof **rows);
-        ok = ok && rows[c] != NULL;
-    }
-    tb_status st = ok ? write_rows(job, target, rows, rows_max, pixels, err)
-                      : tb_fail(err, TIMBRE_NO_MEMORY, "no memory for rows of %zu pixels", width);
-    free(rows[0]);
-    free(rows[1]);
+    float *rows = malloc((size_t)job->n_channels * (size_t)rows_max * width * sizeof *rows);
+    uint8_t *pixels = malloc(width * 4);
+    tb_status st = rows != NULL && pixels != NULL
+                       ? write_rows(job, target, rows, rows_max, pixels, err)
+                       : tb_fail(err, TIMBRE_NO_MEMORY, "no memory for rows of %zu pixels", width);
+    free(rows);
     free(pixels);
     return st;
 }

@@ -156,6 +156,22 @@ static void reflect_end(analyzer *a)
             channel_window(a, c)[s - a->origin] = 0; /* of frames that are not there */
 }
 
+/* A frame of digital silence is silent: without this it would have the rounding errors of the frame
+ * that shares its transform, and a pixel or two of grey. The window's first value is 0. */
+static void silence_frames(const analyzer *a, const float *grid, float *bands)
+{
+    for (int j = 0; j < TB_BATCH_FRAMES; j++) {
+        const float *samples = grid + (int64_t)j * a->spec->hop_length;
+        int i = 1;
+        while (i < a->spec->win_length && samples[i] == 0)
+            i++;
+        if (i < a->spec->win_length)
+            continue;
+        for (int m = 0; m < a->spec->mel->n_mels; m++)
+            bands[m * TB_BATCH_FRAMES + j] = 0;
+    }
+}
+
 static void analyze_batch(int i_task, void *user)
 {
     const analyzer *a = user;
@@ -166,6 +182,7 @@ static void analyze_batch(int i_task, void *user)
     const float *grid = channel_window(a, channel) + HISTORY + first * a->spec->hop_length;
     tb_frames_magnitudes(a->frames, a->t + first, grid, magnitudes, magnitudes + a->magnitudes_len);
     tb_mel_apply(a->spec->mel, magnitudes, bands);
+    silence_frames(a, grid, bands);
 }
 
 static void clear_lanes(float *bands, int n_mels, int n_frames)

@@ -70,7 +70,8 @@ size_t tb_frames_scratch_len(const tb_frames *frames)
 static batch batch_at(const tb_frames *f, int64_t t, float *scratch)
 {
     size_t len = tb_fft_data_len(f->fft);
-    batch b = {.f = f, .parity = {parity(f, t), parity(f, t + 1)}, .sum = scratch};
+    batch b = {
+        .f = f, .parity = {parity(f, t), parity(f, t + 1)}, .sum = scratch, .buffers = scratch};
     if (f->n_groups > 1) {
         b.frames = scratch + len;
         b.buffers = scratch + 2 * len;
