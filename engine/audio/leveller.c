@@ -9,6 +9,7 @@
 enum { CHUNK_FRAMES = TB_LEVELLED_CHUNK_FRAMES, MAX_TRIES = 5 };
 
 #define CLOSE_ENOUGH_LU 0.1
+#define MOST_BELOW_LU   1.0 /* of the loudness asked for, slack and all */
 #define MAX_GAIN_DB     60.0
 #define MARGIN_DB       0.1 /* the limiter's gain moves between samples; meters' filters differ */
 
@@ -137,6 +138,14 @@ static tb_status measure_output(const search *s, double from, double to, double 
     return st;
 }
 
+/* The loudness to reach: as much of the slack is used as the peaks need. */
+static double target_lufs(const search *s)
+{
+    double unlimited = s->plan->input_lufs + tb_gain_to_db(s->plan->ceiling / s->max_peak);
+    double least = s->target->lufs - s->target->slack_lu;
+    return fmin(s->target->lufs, fmax(least, unlimited));
+}
+
 /*
  * The gain before the limiter that gives the target loudness after it. Limiting takes loudness
  * away, so each try goes up by what was missing, over the slope that the last two tries showed.
@@ -144,7 +153,7 @@ static tb_status measure_output(const search *s, double from, double to, double 
 static tb_status find_gain(const search *s, tb_error *err)
 {
     tb_level_plan *plan = s->plan;
-    double target = s->target->lufs;
+    double target = target_lufs(s);
     double gain = round_gain_db(fmin(target - plan->input_lufs, MAX_GAIN_DB));
     double last_gain = 0, last_lufs = 0;
     plan->gain_db = gain;
@@ -178,6 +187,22 @@ static void trim(const tb_level_target *target, tb_level_plan *plan)
     plan->output_dbtp += plan->trim_db;
 }
 
+/* What was trimmed has come on top of the slack: without the slack, then. */
+static tb_status find_again(search *s, tb_error *err)
+{
+    tb_level_target strict = *s->target;
+    tb_level_plan *plan = s->plan;
+    strict.slack_lu = 0;
+    s->target = &strict;
+    plan->trim_db = 0;
+    tb_status st = find_gain(s, err);
+    if (st == TIMBRE_OK)
+        st = measure_output(s, 0, 0, &plan->output_lufs, &plan->output_dbtp, err);
+    if (st == TIMBRE_OK)
+        trim(&strict, plan);
+    return st;
+}
+
 tb_status tb_level_find(const tb_sound *sound, const tb_level_target *target,
                         const tb_progress *progress, tb_level_plan *plan, tb_error *err)
 {
@@ -191,5 +216,7 @@ tb_status tb_level_find(const tb_sound *sound, const tb_level_target *target,
                             err);
     if (st == TIMBRE_OK)
         trim(target, plan);
+    if (st == TIMBRE_OK && target->slack_lu > 0 && plan->output_lufs < target->lufs - MOST_BELOW_LU)
+        st = find_again(&s, err);
     return st;
 }

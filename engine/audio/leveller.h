@@ -17,6 +17,7 @@ enum { TB_LEVELLED_CHUNK_FRAMES = 4096 };
 typedef struct tb_level_target {
     double lufs;         /* -16 */
     double ceiling_dbtp; /* -1 */
+    double slack_lu;     /* how much quieter it may be where that saves the limiter work; 0: not */
 } tb_level_target;
 
 typedef struct tb_level_plan {

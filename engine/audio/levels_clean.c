@@ -8,7 +8,9 @@
 
 #define UNITS 32768.0 /* of 16-bit samples in full scale */
 
-static const tb_level_target target = {.lufs = -16, .ceiling_dbtp = -1};
+/* Within 1 LU of the loudness that all takes have: a limiter that works less leaves more of the
+ * picture in the sound. */
+static const tb_level_target target = {.lufs = -16, .ceiling_dbtp = -1, .slack_lu = 0.8};
 
 static double round_db(double db)
 {
