@@ -188,16 +188,17 @@ static void trim(const tb_level_target *target, tb_level_plan *plan)
 }
 
 /* What was trimmed has come on top of the slack: without the slack, then. */
-static tb_status find_again(search *s, tb_error *err)
+static tb_status find_again(const search *first, tb_error *err)
 {
-    tb_level_target strict = *s->target;
-    tb_level_plan *plan = s->plan;
+    tb_level_target strict = *first->target;
+    tb_level_plan *plan = first->plan;
+    search s = *first;
     strict.slack_lu = 0;
-    s->target = &strict;
+    s.target = &strict;
     plan->trim_db = 0;
-    tb_status st = find_gain(s, err);
+    tb_status st = find_gain(&s, err);
     if (st == TIMBRE_OK)
-        st = measure_output(s, 0, 0, &plan->output_lufs, &plan->output_dbtp, err);
+        st = measure_output(&s, 0, 0, &plan->output_lufs, &plan->output_dbtp, err);
     if (st == TIMBRE_OK)
         trim(&strict, plan);
     return st;
