@@ -10,6 +10,7 @@
 #include "cli/paths.h"
 #include "engine/base/path.h"
 #include "engine/base/str.h"
+#include "engine/base/target.h"
 
 tb_status tb_codec_check_options(const tb_args *args, tb_error *err)
 {
@@ -64,40 +65,13 @@ static tb_status check_ending(const char *path, const char *const *endings, tb_e
     return st;
 }
 
-static tb_status check_folder(const char *folder, tb_error *err)
-{
-    struct stat info;
-    tb_status st = TIMBRE_OK;
-    if (stat(folder, &info) != 0)
-        st = tb_fail_errno(err, errno, "the folder '%s' cannot be used", folder);
-    else if (!S_ISDIR(info.st_mode))
-        st = tb_fail(err, TIMBRE_BAD_INPUT, "'%s' is not a folder", folder);
-    else if (access(folder, W_OK | X_OK) != 0)
-        st = tb_fail_errno(err, errno, "cannot write in '%s'", folder);
-    if (st == TIMBRE_NOT_FOUND)
-        tb_fix(err, "make it first: mkdir -p '%s'", folder);
-    else if (st != TIMBRE_OK)
-        tb_fix(err, "choose another place with -o");
-    return st;
-}
-
 static tb_status check_place(const char *path, const char *input, bool replace, tb_error *err)
 {
     struct stat old, source;
-    char *folder = tb_path_folder(path);
-    tb_status st = folder == NULL ? tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path")
-                                  : check_folder(folder, err);
-    free(folder);
-    if (st != TIMBRE_OK || lstat(path, &old) != 0)
-        return st;
-    if (stat(path, &source) == 0 && S_ISDIR(source.st_mode))
-        return tb_fail(err, TIMBRE_BAD_INPUT, "'%s' is a folder", path);
-    if (stat(input, &source) == 0 && source.st_dev == old.st_dev && source.st_ino == old.st_ino)
-        return tb_fail(err, TIMBRE_BAD_INPUT, "'%s' is the source itself", path);
-    if (replace)
-        return TIMBRE_OK;
-    st = tb_fail(err, TIMBRE_EXISTS, "'%s' exists already", path);
-    tb_fix(err, "choose another name with -o, or overwrite it with --force");
+    tb_status st = tb_target_check(path, replace, err);
+    if (st == TIMBRE_OK && stat(path, &old) == 0 && stat(input, &source) == 0 &&
+        source.st_dev == old.st_dev && source.st_ino == old.st_ino)
+        st = tb_fail(err, TIMBRE_BAD_INPUT, "'%s' is the source itself", path);
     return st;
 }
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "engine/pipeline/target.h"
+#include "engine/base/target.h"
 
 static const char *ending(const char *path)
 {

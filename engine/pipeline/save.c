@@ -15,10 +15,10 @@
 #include "engine/base/limits.h"
 #include "engine/base/path.h"
 #include "engine/base/str.h"
+#include "engine/base/target.h"
 #include "engine/os/cpu.h"
 #include "engine/pipeline/json.h"
 #include "engine/pipeline/take_name.h"
-#include "engine/pipeline/target.h"
 
 static const char default_pattern[] = "{date}/{time}-{slug}-s{seed}";
 

@@ -5,7 +5,7 @@
 #include "engine/base/file.h"
 #include "engine/base/path.h"
 #include "engine/base/str.h"
-#include "engine/pipeline/target.h"
+#include "engine/base/target.h"
 
 enum { BLOCK_SAMPLES = 65536 };
 

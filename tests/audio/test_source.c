@@ -18,21 +18,7 @@
 #include "engine/audio/source.h"
 #include "engine/base/file.h"
 #include "engine/base/random.h"
-
-static char folder[] = "/tmp/timbre-source-XXXXXX";
-
-static int enter_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) == NULL || chdir(folder) != 0;
-}
-
-static int leave_folder(void **state)
-{
-    (void)state;
-    (void)!system("rm -rf -- \"$PWD\"");
-    return chdir("/");
-}
+#include "tests/support/folder.h"
 
 static int16_t noise16(int64_t i)
 {

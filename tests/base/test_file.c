@@ -16,21 +16,7 @@
 #include "engine/base/file.h"
 #include "engine/base/part_file.h"
 #include "engine/base/path.h"
-
-static char folder[] = "/tmp/timbre-file-XXXXXX";
-
-static int enter_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) == NULL || chdir(folder) != 0;
-}
-
-static int leave_folder(void **state)
-{
-    (void)state;
-    (void)!system("rm -rf -- \"$PWD\"");
-    return chdir("/");
-}
+#include "tests/support/folder.h"
 
 static int n_entries(void)
 {

@@ -15,23 +15,9 @@
 #include <unistd.h>
 
 #include "engine/base/random.h"
+#include "tests/support/folder.h"
 #include "timbre/audio.h"
 #include "timbre/spectrogram.h"
-
-static char folder[] = "/tmp/timbre-clips-XXXXXX";
-
-static int enter_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) == NULL || chdir(folder) != 0;
-}
-
-static int leave_folder(void **state)
-{
-    (void)state;
-    (void)!system("rm -rf -- \"$PWD\"");
-    return chdir("/");
-}
 
 static int empty_folder(void **state)
 {

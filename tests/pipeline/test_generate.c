@@ -13,22 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/folder.h"
 #include "timbre/timbre.h"
-
-static char folder[] = "/tmp/timbre-generate-XXXXXX";
-
-static int enter_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) == NULL || chdir(folder) != 0;
-}
-
-static int leave_folder(void **state)
-{
-    (void)state;
-    (void)!system("rm -rf -- \"$PWD\"");
-    return chdir("/");
-}
 
 static timbre_engine *new_engine(int n_threads)
 {

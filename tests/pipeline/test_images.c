@@ -17,22 +17,8 @@
 
 #include "engine/base/file.h"
 #include "engine/base/hash.h"
+#include "tests/support/folder.h"
 #include "timbre/timbre.h"
-
-static char folder[] = "/tmp/timbre-images-XXXXXX";
-
-static int enter_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) == NULL || chdir(folder) != 0;
-}
-
-static int leave_folder(void **state)
-{
-    (void)state;
-    (void)!system("rm -rf -- \"$PWD\"");
-    return chdir("/");
-}
 
 static int count_files(void)
 {

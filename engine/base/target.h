@@ -1,6 +1,6 @@
 /* The place of a file that is to be written: refused early where writing would fail. */
-#ifndef TB_PIPELINE_TARGET_H
-#define TB_PIPELINE_TARGET_H
+#ifndef TB_BASE_TARGET_H
+#define TB_BASE_TARGET_H
 
 #include <stdbool.h>
 

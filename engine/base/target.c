@@ -1,4 +1,4 @@
-#include "engine/pipeline/target.h"
+#include "engine/base/target.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 tb_status tb_target_fail_exists(const char *path, tb_error *err)
 {
     tb_status st = tb_fail(err, TIMBRE_EXISTS, "'%s' exists already", path);
-    tb_fix(err, "choose another name, or overwrite it with --force");
+    tb_fix(err, "choose another name with -o, or overwrite it with --force");
     return st;
 }
 
@@ -27,7 +27,7 @@ tb_status tb_target_check_folder(const char *folder, tb_error *err)
     if (st == TIMBRE_NOT_FOUND)
         tb_fix(err, "make it first: mkdir -p '%s'", folder);
     else if (st != TIMBRE_OK)
-        tb_fix(err, "choose another place with -o or TIMBRE_OUTPUT_DIR");
+        tb_fix(err, "choose another place with -o");
     return st;
 }
 
@@ -42,7 +42,6 @@ tb_status tb_target_check(const char *path, bool replace, tb_error *err)
     if (st != TIMBRE_OK || lstat(path, &info) != 0)
         return st;
     if (S_ISDIR(info.st_mode))
-        return tb_fail(err, TIMBRE_BAD_INPUT, "'%s' is a folder, and a file shall stand there",
-                       path);
+        return tb_fail(err, TIMBRE_BAD_INPUT, "'%s' is a folder", path);
     return replace ? TIMBRE_OK : tb_target_fail_exists(path, err);
 }
