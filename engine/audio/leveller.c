@@ -25,17 +25,13 @@ typedef struct {
     float max_peak; /* true peak of the input */
 } search;
 
-static double round_gain_db(double db)
-{
-    return floor(db * 100 + 0.5) / 100;
-}
-
 /* Work goes on at `frame`: says where between `from` and `to` it is, sees the cancel. */
 static tb_status keep_on(const tb_sound *sound, const tb_progress *progress, int64_t frame,
                          double from, double to, tb_error *err)
 {
-    if (tb_progress_is_cancelled(progress))
-        return tb_fail(err, TIMBRE_CANCELLED, "cancelled");
+    tb_status st = tb_progress_check(progress, err);
+    if (st != TIMBRE_OK)
+        return st;
     if (frame / CHUNK_FRAMES % 64 == 0 && to > from)
         tb_progress_report(progress, from + (to - from) * (double)frame / (double)sound->n_frames);
     return TIMBRE_OK;
@@ -154,7 +150,7 @@ static tb_status find_gain(const search *s, tb_error *err)
 {
     tb_level_plan *plan = s->plan;
     double target = target_lufs(s);
-    double gain = round_gain_db(fmin(target - plan->input_lufs, MAX_GAIN_DB));
+    double gain = tb_db_round(fmin(target - plan->input_lufs, MAX_GAIN_DB));
     double last_gain = 0, last_lufs = 0;
     plan->gain_db = gain;
     if (s->max_peak * tb_db_to_gain(gain) <= plan->ceiling)
@@ -171,7 +167,7 @@ static tb_status find_gain(const search *s, tb_error *err)
         double slope = i == 0 || gain == last_gain ? 1 : (lufs - last_lufs) / (gain - last_gain);
         last_gain = gain;
         last_lufs = lufs;
-        gain = round_gain_db(fmin(gain + missing / fmin(fmax(slope, 0.25), 1), MAX_GAIN_DB));
+        gain = tb_db_round(fmin(gain + missing / fmin(fmax(slope, 0.25), 1), MAX_GAIN_DB));
     }
     return TIMBRE_OK;
 }

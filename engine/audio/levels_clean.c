@@ -12,11 +12,6 @@
  * picture in the sound. */
 static const tb_level_target target = {.lufs = -16, .ceiling_dbtp = -1, .slack_lu = 0.8};
 
-static double round_db(double db)
-{
-    return floor(db * 100 + 0.5) / 100;
-}
-
 static tb_status write_levelled(const tb_levels_io *io, const tb_sound *sound,
                                 const tb_level_plan *plan, const tb_progress *progress,
                                 tb_error *err)
@@ -29,8 +24,9 @@ static tb_status write_levelled(const tb_levels_io *io, const tb_sound *sound,
         tb_progress_report(progress, TB_LEVEL_FOUND + (1 - TB_LEVEL_FOUND) *
                                                           (double)levelled.frame /
                                                           (double)io->n_frames);
-        st = tb_progress_is_cancelled(progress) ? tb_fail(err, TIMBRE_CANCELLED, "cancelled")
-                                                : tb_levelled_next(&levelled, chunk, &n, err);
+        st = tb_progress_check(progress, err);
+        if (st == TIMBRE_OK)
+            st = tb_levelled_next(&levelled, chunk, &n, err);
         if (st != TIMBRE_OK || n == 0)
             break;
         tb_pcm_to_int16(chunk, (int64_t)n * io->n_channels, pcm);
@@ -53,14 +49,14 @@ tb_status tb_levels_clean(const tb_levels_io *io, const tb_progress *progress,
     tb_status st = tb_level_scan(&sound, FLT_MIN, progress, &peak, err);
     if (st != TIMBRE_OK)
         return st;
-    double scale_db = round_db(-tb_gain_to_db(peak / UNITS));
+    double scale_db = tb_db_round(-tb_gain_to_db(peak / UNITS));
     sound.scale = tb_db_to_gain(scale_db) / UNITS;
     tb_level_plan plan;
     st = tb_level_find(&sound, &target, progress, &plan, err);
     if (st == TIMBRE_OK)
         st = write_levelled(io, &sound, &plan, progress, err);
     if (st == TIMBRE_OK)
-        *report = (tb_levels_report){.gain_db = round_db(scale_db + plan.gain_db + plan.trim_db),
+        *report = (tb_levels_report){.gain_db = tb_db_round(scale_db + plan.gain_db + plan.trim_db),
                                      .lufs = plan.output_lufs,
                                      .peak_dbtp = plan.output_dbtp};
     return st;

@@ -46,9 +46,9 @@ static int multiply(int x, double factor, int64_t *n_clipped)
 static tb_status read_scaled(const levelling *l, int64_t frame, int n, int16_t *out, tb_error *err)
 {
     float chunk[CHUNK_SAMPLES];
-    if (tb_progress_is_cancelled(l->progress))
-        return tb_fail(err, TIMBRE_CANCELLED, "cancelled");
-    tb_status st = l->io->read(l->io->user, frame, n, chunk, err);
+    tb_status st = tb_progress_check(l->progress, err);
+    if (st == TIMBRE_OK)
+        st = l->io->read(l->io->user, frame, n, chunk, err);
     for (int i = 0; i < n * l->io->n_channels && st == TIMBRE_OK; i++)
         out[i] = (int16_t)(chunk[i] * l->scale);
     return st;

@@ -47,8 +47,9 @@ static tb_status apply(const tb_sound *sound, float *pcm, const tb_level_plan *p
     tb_status st = tb_levelled_begin(&levelled, sound, plan, err);
     for (int n = 1; st == TIMBRE_OK && n > 0; pcm += 2 * n) {
         float chunk[2 * CHUNK_FRAMES];
-        st = tb_progress_is_cancelled(progress) ? tb_fail(err, TIMBRE_CANCELLED, "cancelled")
-                                                : tb_levelled_next(&levelled, chunk, &n, err);
+        st = tb_progress_check(progress, err);
+        if (st == TIMBRE_OK)
+            st = tb_levelled_next(&levelled, chunk, &n, err);
         if (st == TIMBRE_OK)
             memcpy(pcm, chunk, sizeof *pcm * 2 * (size_t)n);
     }

@@ -99,6 +99,15 @@ tb_status tb_fail_errno(tb_error *err, int sys_errno, const char *fmt, ...)
     return code;
 }
 
+void tb_error_name(tb_error *err, const char *name)
+{
+    if (err == NULL || strstr(err->message, name) != NULL)
+        return;
+    char message[sizeof err->message];
+    memcpy(message, err->message, sizeof message);
+    snprintf(err->message, sizeof err->message, "'%.200s': %.300s", name, message);
+}
+
 void tb_fix(tb_error *err, const char *fmt, ...)
 {
     if (err == NULL)

@@ -29,6 +29,9 @@ tb_status tb_fail_errno(tb_error *err, int sys_errno, const char *fmt, ...) TB_P
 #define tb_fail_errno(...)      ((void)tb_fail_errno(__VA_ARGS__), TIMBRE_FAILED)
 #endif
 
+/* Put "'name': " before the message just reported, unless the message has the name already. */
+void tb_error_name(tb_error *err, const char *name);
+
 /* Set what to do about the error just reported; err may be NULL. */
 void tb_fix(tb_error *err, const char *fmt, ...) TB_PRINTF(2, 3);
 

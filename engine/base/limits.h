@@ -5,6 +5,8 @@
 #ifndef TB_BASE_LIMITS_H
 #define TB_BASE_LIMITS_H
 
+#include <stdint.h>
+
 enum {
     TB_PROMPT_MAX_BYTES = 1024,            /* UTF-8 bytes of a prompt or negative prompt */
     TB_RECIPE_MAX_BYTES = 8 * 1024,        /* ASCII JSON inside an audio file */
@@ -37,5 +39,13 @@ enum {
 };
 
 #define TB_SEED_MAX 9007199254740991LL /* 2^53-1: exact in a JSON number */
+
+/* Of a sample, in units of 16-bit samples: 33 million times full scale, 150 dB above it, beyond any
+ * use. Squares of a spectrum, windows of TB_TRANSFORM_MAX such samples, stay below 2^116, so that
+ * single precision (2^128) holds them and sums over bands. */
+#define TB_SAMPLE_MAX 0x1p40f
+
+/* Frames of a sound, 795 hours at 384 kHz: what a file claims beyond this is no length. */
+#define TB_SOUND_MAX_FRAMES ((int64_t)1 << 40)
 
 #endif

@@ -158,3 +158,8 @@ double tb_gain_to_db(double gain)
 {
     return tb_log(gain) * 8.6858896380650365530; /* 20/ln(10) */
 }
+
+double tb_db_round(double db)
+{
+    return floor(db * 100 + 0.5) / 100;
+}

@@ -17,5 +17,7 @@ double tb_cos(double x);
 /* Decibels to a linear amplitude factor and back (20 log10). */
 double tb_db_to_gain(double db);
 double tb_gain_to_db(double gain);
+/* To 0.01 dB: gains that follow from a measurement are rounded before they are used. */
+double tb_db_round(double db);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "engine/base/error.h"
 #include "timbre/cancel.h"
 
 typedef struct tb_progress {
@@ -19,6 +20,12 @@ typedef struct tb_progress {
 static inline bool tb_progress_is_cancelled(const tb_progress *p)
 {
     return p != NULL && p->cancel != NULL && timbre_cancel_is_requested(p->cancel);
+}
+
+/* CANCELLED when a stop is asked for: the one way to say so. */
+TB_MUST_USE static inline tb_status tb_progress_check(const tb_progress *p, tb_error *err)
+{
+    return tb_progress_is_cancelled(p) ? tb_fail(err, TIMBRE_CANCELLED, "interrupted") : TIMBRE_OK;
 }
 
 static inline void tb_progress_report(const tb_progress *p, double fraction)

@@ -53,8 +53,8 @@ void tb_spool_close(tb_spool *spool)
 static tb_status fail_write(tb_error *err, int sys_errno, int64_t end)
 {
     tb_status st = tb_fail_errno(err, sys_errno,
-                                 "cannot write a temporary file of more than %lld MB",
-                                 (long long)(end / 1000000));
+                                 "cannot write a temporary file of more than %lld KB",
+                                 (long long)(end / 1000));
     if (st == TIMBRE_NO_SPACE)
         tb_fix(err, "make room on the disk of the result, or write it to another disk");
     return st;

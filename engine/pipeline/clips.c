@@ -60,7 +60,7 @@ static tb_status check_cancel(const sampling *s, tb_error *err)
 {
     const timbre_cancel *cancel = s->options.cancel;
     return cancel != NULL && timbre_cancel_is_requested(cancel)
-               ? tb_fail(err, TIMBRE_CANCELLED, "cancelled")
+               ? tb_fail(err, TIMBRE_CANCELLED, "interrupted")
                : TIMBRE_OK;
 }
 

@@ -120,6 +120,20 @@ static tb_status choose_params(decode_job *job, tb_error *err)
     return tb_audio_format_check(&spec, err);
 }
 
+/* Of what would make silence or noise and nothing else. */
+static tb_status check_pixels(const decode_job *job, const char *path, tb_error *err)
+{
+    tb_status st = TIMBRE_OK;
+    if (job->pixels.looks_stereo) {
+        st = tb_fail(err, TIMBRE_BAD_INPUT, "'%s' has no red: it looks like a stereo image", path);
+        tb_fix(err, "decode it with --stereo");
+    } else if (job->pixels.is_blank) {
+        st = tb_fail(err, TIMBRE_BAD_INPUT, "'%s' is white all over: there is no sound in it",
+                     path);
+    }
+    return st;
+}
+
 static tb_status open_image(decode_job *job, const char *path, tb_error *err)
 {
     tb_image_reader *reader = NULL;
@@ -134,6 +148,8 @@ static tb_status open_image(decode_job *job, const char *path, tb_error *err)
     if (st == TIMBRE_OK)
         st = tb_image_spool_load(&job->pixels, reader, folder, job->n_channels,
                                  &job->stages.progress, err);
+    if (st == TIMBRE_OK)
+        st = check_pixels(job, path, err);
     for (int c = 0; st == TIMBRE_OK && c < job->n_channels; c++)
         st = tb_spool_open(&job->sound[c], folder, err);
     free(folder);

@@ -31,12 +31,16 @@ typedef struct {
 typedef struct {
     timbre_encode_options options;
     timbre_spectrogram_params params;
+    const char *audio_path;
     tb_source *source;
-    int64_t n_read, n_expected; /* sound frames, for the progress */
+    int64_t n_read;    /* frames of sound */
+    double sums[2];    /* of the samples, per channel */
+    double n_expected; /* as the file claims, for the progress */
     int n_channels;
     plane planes[2];
     float max;
     int64_t width;
+    int max_width; /* of the image's format */
     tb_mel mel;
     tb_stages stages;
 } encode_job;
@@ -52,10 +56,13 @@ static tb_status read_sound(void *user, float *out, int64_t n, int64_t *n_read, 
 {
     encode_job *job = user;
     tb_status st = tb_source_read(job->source, out, n, n_read, err);
+    if (st != TIMBRE_OK)
+        tb_error_name(err, job->audio_path);
     job->n_read += *n_read;
+    for (int64_t i = 0; i < *n_read * job->n_channels; i++)
+        job->sums[i % job->n_channels] += out[i];
     if (job->n_expected > 0)
-        tb_progress_report(&job->stages.progress,
-                           fmin(1, (double)job->n_read / (double)job->n_expected));
+        tb_progress_report(&job->stages.progress, fmin(1, (double)job->n_read / job->n_expected));
     return st;
 }
 
@@ -75,19 +82,38 @@ static tb_status flush_plane(encode_job *job, int channel, tb_error *err)
     return st;
 }
 
+static double seconds_of(const encode_job *job, int64_t t)
+{
+    return (double)t * tb_spectrogram_get_lengths(&job->params).hop_length /
+           job->params.sample_rate_hz;
+}
+
+static tb_status fail_width(const encode_job *job, tb_error *err)
+{
+    tb_status st = tb_fail(err, TIMBRE_BAD_INPUT, "the image would be wider than %d pixels",
+                           job->max_width);
+    if (job->max_width == TB_JPEG_MAX_SIDE)
+        tb_fix(err, "a .png may be %d wide; or take a longer --step-size-ms", TB_IMAGE_MAX_WIDTH);
+    else
+        tb_fix(err, "take a longer --step-size-ms, or a part of the sound");
+    return st;
+}
+
 static tb_status write_bands(void *user, int channel, int64_t t, int n_frames, const float *bands,
                              tb_error *err)
 {
     encode_job *job = user;
     plane *p = &job->planes[channel];
     int n_bands = job->params.num_frequencies;
-    if (t + n_frames > TB_IMAGE_MAX_WIDTH)
-        return tb_fail(err, TIMBRE_BAD_INPUT, "the image would be wider than %d pixels",
-                       TB_IMAGE_MAX_WIDTH);
+    if (t + n_frames > job->max_width)
+        return fail_width(job, err);
     for (int band = 0; band < n_bands; band++) {
         const float *from = bands + (size_t)band * TB_BATCH_FRAMES;
         float *to = p->columns + (size_t)(n_bands - 1 - band) * TB_TILE_COLUMNS + p->n;
         for (int i = 0; i < n_frames; i++) {
+            if (!isfinite(from[i]))
+                return tb_fail(err, TIMBRE_BAD_FILE, "'%s' is too loud at %.2f s: no finite level",
+                               job->audio_path, seconds_of(job, t + i));
             to[i] = from[i];
             job->max = fmaxf(job->max, from[i]);
         }
@@ -131,6 +157,8 @@ static tb_status analyze(timbre_engine *engine, encode_job *job, tb_error *err)
     tb_analyzer_io io = {.read = read_sound, .write = write_bands, .user = job};
     st = tb_analyzer_run(&spec, tb_engine_kernels(engine), tb_engine_pool(engine), &io,
                          &job->stages.progress, &job->width, err);
+    if (st == TIMBRE_BAD_INPUT)
+        tb_error_name(err, job->audio_path);
     for (int c = 0; st == TIMBRE_OK && c < job->n_channels; c++)
         st = flush_plane(job, c, err);
     return st;
@@ -176,8 +204,8 @@ static tb_status write_rows(encode_job *job, tb_image_target *target, float *row
             st = tb_image_target_write_row(target, pixels + width, err);
         }
         tb_progress_report(&job->stages.progress, (double)(y + n) / height);
-        if (st == TIMBRE_OK && tb_progress_is_cancelled(&job->stages.progress))
-            st = tb_fail(err, TIMBRE_CANCELLED, "interrupted");
+        if (st == TIMBRE_OK)
+            st = tb_progress_check(&job->stages.progress, err);
     }
     return st;
 }
@@ -216,18 +244,23 @@ static tb_status save(encode_job *job, tb_error *err)
     return st;
 }
 
+/* Filters come in ascending order over the bins. */
 static int count_empty_bands(const tb_mel *mel)
 {
-    bool *touched = calloc((size_t)mel->n_mels + 1, sizeof *touched);
-    int n = 0;
-    for (int bin = 0; touched != NULL && bin < mel->n_bins; bin++)
+    int n_touched = 0, last = -1;
+    for (int bin = 0; bin < mel->n_bins; bin++)
         for (int i = 0; i < 2; i++)
-            if (mel->filter[bin] + i >= 0 && mel->weights[2 * bin + i] > 0)
-                touched[mel->filter[bin] + i] = true;
-    for (int band = 0; touched != NULL && band < mel->n_mels; band++)
-        n += !touched[band];
-    free(touched);
-    return n;
+            if (mel->filter[bin] + i > last && mel->weights[2 * bin + i] > 0) {
+                last = mel->filter[bin] + i;
+                n_touched++;
+            }
+    return mel->n_mels - n_touched;
+}
+
+static double offset_of(const encode_job *job)
+{
+    double most = fmax(fabs(job->sums[0]), fabs(job->sums[1]));
+    return job->n_read > 0 ? most / (double)job->n_read / 32768 : 0;
 }
 
 static void fill_report(const encode_job *job, timbre_encode_report *report)
@@ -239,6 +272,7 @@ static void fill_report(const encode_job *job, timbre_encode_report *report)
                                  .duration_seconds = (double)job->n_read /
                                                      job->params.sample_rate_hz,
                                  .sample_rate_hz = job->params.sample_rate_hz,
+                                 .offset = offset_of(job),
                                  .n_empty_bands = count_empty_bands(&job->mel)};
     tb_copy_options(report, sizeof full, &full, report->struct_size);
 }
@@ -254,16 +288,18 @@ static void deinit(encode_job *job)
 }
 
 /* Open the sound; its rate is the image's where none is wished. */
-static tb_status open_sound(encode_job *job, const char *audio_path, tb_error *err)
+static tb_status open_sound(encode_job *job, tb_error *err)
 {
     tb_source_spec spec = {.n_channels = job->n_channels, .rate_hz = job->params.sample_rate_hz};
     tb_source_info info;
-    tb_status st = tb_source_open(audio_path, &spec, &job->source, err);
-    if (st != TIMBRE_OK)
+    tb_status st = tb_source_open(job->audio_path, &spec, &job->source, err);
+    if (st != TIMBRE_OK) {
+        tb_error_name(err, job->audio_path);
         return st;
+    }
     tb_source_get_info(job->source, &info);
     job->params.sample_rate_hz = info.rate_hz;
-    job->n_expected = info.n_frames * info.rate_hz / info.file_rate_hz;
+    job->n_expected = (double)info.n_frames * info.rate_hz / info.file_rate_hz;
     return timbre_spectrogram_params_check(&job->params, err);
 }
 
@@ -277,6 +313,9 @@ static tb_status prepare(encode_job *job, const timbre_encode_options *options, 
         tb_copy_options(&job->params, sizeof job->params, given, given->struct_size);
     job->n_channels = job->params.stereo ? 2 : 1;
     job->planes[0].spool.fd = job->planes[1].spool.fd = -1;
+    job->max_width = TB_IMAGE_MAX_WIDTH;
+    if (job->options.output != NULL && tb_image_target_is_jpeg(job->options.output))
+        job->max_width = TB_JPEG_MAX_SIDE;
     if (job->options.jpeg_quality == 0)
         job->options.jpeg_quality = 75; /* Pillow's default */
     if (job->options.jpeg_quality < 1 || job->options.jpeg_quality > 100)
@@ -289,10 +328,10 @@ tb_status timbre_encode(timbre_engine *engine, const char *audio_path,
                         const timbre_encode_options *options, timbre_encode_report *report,
                         tb_error *err)
 {
-    encode_job job = {0};
+    encode_job job = {.audio_path = audio_path};
     tb_status st = prepare(&job, options, err);
     if (st == TIMBRE_OK)
-        st = open_sound(&job, audio_path, err);
+        st = open_sound(&job, err);
     if (st == TIMBRE_OK) {
         tb_stages_listener listener = {job.options.progress, job.options.progress_user,
                                        job.options.cancel};

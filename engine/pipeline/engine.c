@@ -143,13 +143,6 @@ static tb_status make_take(const tb_backend *backend, const tb_job *job, tb_resu
     return TIMBRE_OK;
 }
 
-static tb_status check_cancel(const tb_job *job, tb_error *err)
-{
-    if (!tb_progress_is_cancelled(&job->stages->progress))
-        return TIMBRE_OK;
-    return tb_fail(err, TIMBRE_CANCELLED, "interrupted");
-}
-
 static tb_status run_job(timbre_engine *engine, const tb_job *job, const timbre_output *output,
                          timbre_take **out, tb_error *err)
 {
@@ -160,7 +153,7 @@ static tb_status run_job(timbre_engine *engine, const tb_job *job, const timbre_
     if (st == TIMBRE_OK)
         st = make_take(backend, job, &result, &take, err);
     if (st == TIMBRE_OK)
-        st = check_cancel(job, err);
+        st = tb_progress_check(&job->stages->progress, err);
     if (st == TIMBRE_OK) {
         tb_stages_next(job->stages);
         st = tb_save_run(output, job, &result, take, err);

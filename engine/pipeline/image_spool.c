@@ -14,9 +14,29 @@ static tb_tiles tiles_of(tb_image_spool *s, int channel)
                       .element_bytes = sizeof(uint16_t)};
 }
 
+/* Sums of the three colours over the pixels. */
+static void add_colors(double colors[3], const uint16_t *rgb, size_t width)
+{
+    uint64_t sums[3] = {0};
+    for (size_t i = 0; i < 3 * width; i++)
+        sums[i % 3] += rgb[i];
+    for (int k = 0; k < 3; k++)
+        colors[k] += (double)sums[k];
+}
+
+/* JPEG lets colours run: red is not wholly 0 there. */
+static void judge_colors(tb_image_spool *s, const double colors[3])
+{
+    double white = 65535.0 * s->width * s->height;
+    double most = colors[1] > colors[2] ? colors[1] : colors[2];
+    s->looks_stereo = s->n_channels == 1 && most > white / 16 && colors[0] < most / 16;
+    s->is_blank = s->n_channels == 2 ? colors[1] == white && colors[2] == white
+                                     : colors[0] == white;
+}
+
 /* n rows of the image to rows[n_channels][n][width]. */
 static tb_status read_rows(tb_image_spool *s, tb_image_reader *reader, int n, uint16_t *rgb,
-                           uint16_t *rows, tb_error *err)
+                           uint16_t *rows, double colors[3], tb_error *err)
 {
     size_t width = (size_t)s->width;
     int first = s->n_channels == 2 ? 1 : 0;
@@ -24,6 +44,7 @@ static tb_status read_rows(tb_image_spool *s, tb_image_reader *reader, int n, ui
         tb_status st = tb_image_read_row(reader, rgb, err);
         if (st != TIMBRE_OK)
             return st;
+        add_colors(colors, rgb, width);
         for (int c = 0; c < s->n_channels; c++) {
             uint16_t *row = rows + ((size_t)c * (size_t)n + i) * width;
             for (size_t x = 0; x < width; x++)
@@ -36,9 +57,10 @@ static tb_status read_rows(tb_image_spool *s, tb_image_reader *reader, int n, ui
 static tb_status load_rows(tb_image_spool *s, tb_image_reader *reader, int rows_max, uint16_t *rgb,
                            uint16_t *rows, const tb_progress *progress, tb_error *err)
 {
+    double colors[3] = {0};
     for (int y = 0; y < s->height; y += rows_max) {
         int n = s->height - y < rows_max ? s->height - y : rows_max;
-        tb_status st = read_rows(s, reader, n, rgb, rows, err);
+        tb_status st = read_rows(s, reader, n, rgb, rows, colors, err);
         for (int c = 0; st == TIMBRE_OK && c < s->n_channels; c++) {
             tb_tiles tiles = tiles_of(s, c);
             st = tb_tiles_write_rows(&tiles, y, n, s->width,
@@ -47,9 +69,11 @@ static tb_status load_rows(tb_image_spool *s, tb_image_reader *reader, int rows_
         if (st != TIMBRE_OK)
             return st;
         tb_progress_report(progress, (double)(y + n) / s->height);
-        if (tb_progress_is_cancelled(progress))
-            return tb_fail(err, TIMBRE_CANCELLED, "interrupted");
+        st = tb_progress_check(progress, err);
+        if (st != TIMBRE_OK)
+            return st;
     }
+    judge_colors(s, colors);
     return tb_image_finish(reader, err);
 }
 

@@ -6,6 +6,7 @@
 #ifndef TB_PIPELINE_IMAGE_SPOOL_H
 #define TB_PIPELINE_IMAGE_SPOOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "engine/base/progress.h"
@@ -15,6 +16,8 @@
 typedef struct tb_image_spool {
     tb_spool spool; /* fd -1: not open */
     int n_channels, width, height;
+    bool is_blank;     /* every pixel of every channel is white */
+    bool looks_stereo; /* of one channel: hardly any red where there is green or blue */
 } tb_image_spool;
 
 /* All rows of `reader`, which is at the first one, and the end of its file. The spool lies in

@@ -78,8 +78,8 @@ static tb_status copy_samples(const tb_sound_target *target, tb_audio_writer *wr
         if (st == TIMBRE_OK)
             st = tb_audio_writer_append(writer, block, n, err);
         tb_progress_report(progress, (double)(at + n) / (double)target->n_frames);
-        if (st == TIMBRE_OK && tb_progress_is_cancelled(progress))
-            st = tb_fail(err, TIMBRE_CANCELLED, "interrupted");
+        if (st == TIMBRE_OK)
+            st = tb_progress_check(progress, err);
     }
     free(block);
     return st;

@@ -21,9 +21,6 @@ static const tb_stage stages[] = {{"analyze", 1}};
 enum { DEFAULT_WIDTH = 1024, DEFAULT_HEIGHT = 512, DEFAULT_MAX_HZ = 20000 };
 enum { COUNT_FRAMES = 16384 };
 
-/* Claims of a file beyond this (795 hours at 384 kHz) are no lengths. */
-static const int64_t FRAMES_MAX = (int64_t)1 << 40;
-
 static const double FLOOR_DB = -120;
 
 /* The window is as long as this many cells, within these limits: wide views show pitch, narrow ones
@@ -119,7 +116,7 @@ static tb_status make_view(view_job *job, int rate_hz, tb_error *err)
 static int64_t frames_of(double seconds, int rate_hz)
 {
     double n = floor(seconds * rate_hz + 0.5);
-    return n < 1 ? 1 : n > (double)FRAMES_MAX ? FRAMES_MAX : (int64_t)n;
+    return n < 1 ? 1 : n > (double)TB_SOUND_MAX_FRAMES ? TB_SOUND_MAX_FRAMES : (int64_t)n;
 }
 
 static int n_bins_of(const view_job *job, int n_fft)
@@ -289,8 +286,8 @@ static tb_status count_frames(view_job *job, int64_t limit, int64_t *n, tb_error
         int64_t most = limit - *n < COUNT_FRAMES ? limit - *n : COUNT_FRAMES;
         st = tb_source_read(job->source, chunk, most, &n_read, err);
         *n += n_read;
-        if (st == TIMBRE_OK && tb_progress_is_cancelled(&job->stages.progress))
-            st = tb_fail(err, TIMBRE_CANCELLED, "interrupted");
+        if (st == TIMBRE_OK)
+            st = tb_progress_check(&job->stages.progress, err);
     }
     free(chunk);
     return st;
@@ -348,10 +345,10 @@ static tb_status find_length(view_job *job, int64_t n_claimed, int64_t *n, tb_er
     tb_source_info info;
     int64_t n_frames = n_claimed;
     tb_status st = TIMBRE_OK;
-    if (n_claimed <= 0 || n_claimed > FRAMES_MAX) {
+    if (n_claimed == 0) {
         st = open_at(job, 0, &info, err);
         if (st == TIMBRE_OK)
-            st = count_frames(job, FRAMES_MAX, &n_frames, err);
+            st = count_frames(job, TB_SOUND_MAX_FRAMES, &n_frames, err);
     }
     *n = n_frames - job->first_frame;
     if (st == TIMBRE_OK && *n <= 0 && job->first_frame > 0)
@@ -373,7 +370,7 @@ static tb_status open_view(view_job *job, int64_t *n, tb_error *err)
     if (st != TIMBRE_OK)
         return st;
     job->first_frame = o->start_s > 0 ? frames_of(o->start_s, info.rate_hz) : 0;
-    job->n_wanted = o->length_s > 0 ? frames_of(o->length_s, info.rate_hz) : FRAMES_MAX;
+    job->n_wanted = o->length_s > 0 ? frames_of(o->length_s, info.rate_hz) : TB_SOUND_MAX_FRAMES;
     return find_length(job, info.n_frames, n, err);
 }
 

@@ -149,7 +149,7 @@ static void load_task(int i_task, void *user)
     if (p->list.n_actions == 0)
         return;
     if (tb_progress_is_cancelled(p->render->progress))
-        p->status = tb_fail(&p->error, TIMBRE_CANCELLED, "cancelled");
+        p->status = tb_fail(&p->error, TIMBRE_CANCELLED, "interrupted");
     else
         p->status = player_load(p);
     if (p->status == TIMBRE_BAD_FILE)
@@ -199,7 +199,7 @@ static void slice_task(int i_task, void *user)
         int n_frames = run_length(p, block, end) * TB_BLOCK_FRAMES;
         float *to = p->slice + 2 * TB_BLOCK_FRAMES * (block - r->start_block);
         if (tb_progress_is_cancelled(r->progress)) {
-            p->status = tb_fail(&p->error, TIMBRE_CANCELLED, "cancelled");
+            p->status = tb_fail(&p->error, TIMBRE_CANCELLED, "interrupted");
             return;
         }
         if (fluid_synth_write_float(p->synth, n_frames, to, 0, 2, to, 1, 2) != FLUID_OK) {

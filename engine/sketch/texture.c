@@ -340,8 +340,9 @@ tb_status tb_texture_add(tb_texture id, uint64_t seed, float gain, bool loop, fl
             band_follow(&t, &t.bands[k], &t.recipe->bands[k], frame);
     texture_run(&t, &frame, WARM_UP_FRAMES, 0, NULL);
     for (int64_t i = 0; i < n_frames; i += CANCEL_FRAMES) {
-        if (tb_progress_is_cancelled(progress))
-            return tb_fail(err, TIMBRE_CANCELLED, "cancelled");
+        tb_status st = tb_progress_check(progress, err);
+        if (st != TIMBRE_OK)
+            return st;
         tb_progress_report(progress, (double)i / (double)n_frames);
         int64_t n = n_frames - i < CANCEL_FRAMES ? n_frames - i : CANCEL_FRAMES;
         texture_run(&t, &frame, n, gain * t.recipe->gain, out + 2 * i);

@@ -52,7 +52,7 @@ void tb_fft_root(int64_t num, int64_t den, double *re, double *im)
     *im = c * q[1] + s * q[0];
 }
 
-static void store_root(float *out, int64_t num, int64_t den)
+void tb_fft_root_store(int64_t num, int64_t den, float out[2])
 {
     double re, im;
     tb_fft_root(num, den, &re, &im);
@@ -86,7 +86,7 @@ static tb_status add_stage(tb_fft *fft, int radix, int length, tb_error *err)
     float *w = s->twiddles;
     for (int j = 1; j < m; j++)
         for (int p = 1; p < radix; p++, w += 2)
-            store_root(w, (int64_t)j * p, length);
+            tb_fft_root_store((int64_t)j * p, length, w);
     return TIMBRE_OK;
 }
 
@@ -193,7 +193,7 @@ static tb_status make_chirp(tb_fft *fft, tb_error *err)
     if (fft->chirp == NULL || fft->chirp_spectra == NULL)
         return no_memory(err, fft->n);
     for (int64_t j = 0; j < fft->n; j++)
-        store_root(fft->chirp + 2 * j, j * j % (2 * (int64_t)fft->n), 2 * (int64_t)fft->n);
+        tb_fft_root_store(j * j % (2 * (int64_t)fft->n), 2 * (int64_t)fft->n, fft->chirp + 2 * j);
     return transform_chirp(fft, err);
 }
 

@@ -27,6 +27,8 @@ void tb_fft_free(tb_fft *fft);
 size_t tb_fft_data_len(const tb_fft *fft);
 /* exp(-2 pi i num / den) to double precision, 0 <= num < den. */
 void tb_fft_root(int64_t num, int64_t den, double *re, double *im);
+/* The same as single precision into out[2]. */
+void tb_fft_root_store(int64_t num, int64_t den, float out[2]);
 /* The element of `data` in which frequency k (0 <= k < n) stands after tb_fft_forward. */
 int tb_fft_position(const tb_fft *fft, int k);
 

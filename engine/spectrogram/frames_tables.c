@@ -87,14 +87,6 @@ static tb_status make_windows(tb_frames *f, tb_error *err)
     return TIMBRE_OK;
 }
 
-static void store_root(float *out, int64_t num, int64_t den)
-{
-    double re, im;
-    tb_fft_root(num % den, den, &re, &im);
-    out[0] = (float)re;
-    out[1] = (float)im;
-}
-
 static tb_status make_factors(const tb_frames *f, int residue, float **out, tb_error *err)
 {
     if (residue == 0)
@@ -103,7 +95,7 @@ static tb_status make_factors(const tb_frames *f, int residue, float **out, tb_e
     if (*out == NULL)
         return no_memory(err, f);
     for (int j = 0; j < f->len; j++)
-        store_root(*out + 2 * (size_t)j, (int64_t)residue * j, f->length);
+        tb_fft_root_store((int64_t)residue * j % f->length, f->length, *out + 2 * (size_t)j);
     return TIMBRE_OK;
 }
 
@@ -161,8 +153,8 @@ static tb_status make_phases(const tb_frames *f, tb_frames_group *g, tb_error *e
                 int64_t offset = window_offset(&f->spec);
                 if (f->spec.stride == 2)
                     offset += (p + half * f->spec.hop_length) & 1;
-                store_root(g->phases[p] + 4 * (size_t)i + 2 * half, g->pairs[i].bin * offset,
-                           f->spec.n_fft);
+                tb_fft_root_store(g->pairs[i].bin * offset % f->spec.n_fft, f->spec.n_fft,
+                                  g->phases[p] + 4 * (size_t)i + 2 * half);
             }
     }
     return TIMBRE_OK;

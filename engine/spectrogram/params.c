@@ -29,21 +29,22 @@ typedef struct {
     int min, max;
 } int_limit;
 
-#define FIELD(name, min, max)                                                                      \
+/* Named as in riffusion. */
+#define FIELD(text, member, min, max)                                                              \
     {                                                                                              \
-#name, offsetof(timbre_spectrogram_params, name), min, max                                 \
+        text, offsetof(timbre_spectrogram_params, member), min, max                                \
     }
 static const int_limit int_limits[] = {
-    FIELD(stereo, 0, 1),
-    FIELD(sample_rate_hz, TB_RATE_MIN_HZ, TB_RATE_MAX_HZ),
-    FIELD(step_size_ms, 1, TB_STEP_MAX_MS),
-    FIELD(window_duration_ms, 1, TB_PADDED_MAX_MS),
-    FIELD(padded_duration_ms, 1, TB_PADDED_MAX_MS),
-    FIELD(num_frequencies, 1, TB_BANDS_MAX),
-    FIELD(min_frequency_hz, 0, TB_RATE_MAX_HZ / 2),
-    FIELD(max_frequency_hz, 1, TB_RATE_MAX_HZ / 2),
-    FIELD(max_mel_iters, 1, TB_MEL_MAX_ITER),
-    FIELD(num_griffin_lim_iters, 0, TB_GRIFFIN_LIM_MAX_ITER),
+    FIELD("stereo", stereo, 0, 1),
+    FIELD("sample_rate", sample_rate_hz, TB_RATE_MIN_HZ, TB_RATE_MAX_HZ),
+    FIELD("step_size_ms", step_size_ms, 1, TB_STEP_MAX_MS),
+    FIELD("window_duration_ms", window_duration_ms, 1, TB_PADDED_MAX_MS),
+    FIELD("padded_duration_ms", padded_duration_ms, 1, TB_PADDED_MAX_MS),
+    FIELD("num_frequencies", num_frequencies, 1, TB_BANDS_MAX),
+    FIELD("min_frequency", min_frequency_hz, 0, TB_RATE_MAX_HZ / 2),
+    FIELD("max_frequency", max_frequency_hz, 1, TB_RATE_MAX_HZ / 2),
+    FIELD("max_mel_iters", max_mel_iters, 1, TB_MEL_MAX_ITER),
+    FIELD("num_griffin_lim_iters", num_griffin_lim_iters, 0, TB_GRIFFIN_LIM_MAX_ITER),
 };
 
 static tb_status check_ints(const timbre_spectrogram_params *params, tb_error *err)
@@ -73,24 +74,12 @@ static tb_status check_names(const timbre_spectrogram_params *params, tb_error *
     return TIMBRE_OK;
 }
 
-/* What single fields cannot tell. */
-static tb_status check_together(const timbre_spectrogram_params *params, tb_error *err)
+static tb_status check_lengths(const timbre_spectrogram_params *params, tb_error *err)
 {
-    if (params->min_frequency_hz >= params->max_frequency_hz)
-        return tb_fail(err, TIMBRE_BAD_INPUT,
-                       "min_frequency_hz %d is not below max_frequency_hz %d",
-                       params->min_frequency_hz, params->max_frequency_hz);
-    if (params->padded_duration_ms < params->window_duration_ms)
-        return tb_fail(err, TIMBRE_BAD_INPUT,
-                       "padded_duration_ms %d is less than window_duration_ms %d",
-                       params->padded_duration_ms, params->window_duration_ms);
     tb_spectrogram_lengths lengths = tb_spectrogram_get_lengths(params);
     if (lengths.hop_length < 1 || lengths.win_length < 2)
         return tb_fail(err, TIMBRE_BAD_INPUT, "a step of %d samples or a window of %d is too short",
                        lengths.hop_length, lengths.win_length);
-    if (lengths.hop_length > lengths.win_length)
-        return tb_fail(err, TIMBRE_BAD_INPUT, "step_size_ms %d exceeds window_duration_ms %d",
-                       params->step_size_ms, params->window_duration_ms);
     if (lengths.n_fft > TB_TRANSFORM_MAX)
         return tb_fail(err, TIMBRE_BAD_INPUT, "a padded window of %d samples exceeds %d",
                        lengths.n_fft, TB_TRANSFORM_MAX);
@@ -99,6 +88,33 @@ static tb_status check_together(const timbre_spectrogram_params *params, tb_erro
         return tb_fail(err, TIMBRE_BAD_INPUT, "%.0f frequency bins up to %d Hz exceed %d", n_bins,
                        params->max_frequency_hz, TB_BINS_MAX);
     return TIMBRE_OK;
+}
+
+/* What single fields cannot tell. */
+static tb_status check_together(const timbre_spectrogram_params *p, tb_error *err)
+{
+    if (p->min_frequency_hz >= p->max_frequency_hz) {
+        tb_status st = tb_fail(err, TIMBRE_BAD_INPUT,
+                               "min_frequency %d is not below max_frequency %d",
+                               p->min_frequency_hz, p->max_frequency_hz);
+        tb_fix(err, "raise it with --max-frequency");
+        return st;
+    }
+    if (p->padded_duration_ms < p->window_duration_ms) {
+        tb_status st = tb_fail(err, TIMBRE_BAD_INPUT,
+                               "padded_duration_ms %d is less than window_duration_ms %d",
+                               p->padded_duration_ms, p->window_duration_ms);
+        tb_fix(err, "raise it to %d or more with --padded-duration-ms", p->window_duration_ms);
+        return st;
+    }
+    if (p->step_size_ms > p->window_duration_ms) {
+        tb_status st = tb_fail(err, TIMBRE_BAD_INPUT,
+                               "step_size_ms %d exceeds window_duration_ms %d", p->step_size_ms,
+                               p->window_duration_ms);
+        tb_fix(err, "raise the window with --window-duration-ms");
+        return st;
+    }
+    return check_lengths(p, err);
 }
 
 tb_status timbre_spectrogram_params_check(const timbre_spectrogram_params *params, tb_error *err)

@@ -71,6 +71,8 @@ typedef struct timbre_encode_report {
     double max_value;        /* of the mel amplitudes, as in the EXIF block */
     double duration_seconds; /* of the sound */
     int sample_rate_hz;
+    double offset;     /* mean of the samples, the largest of the channels, of full scale: an offset
+                          takes the place of the sound in the lowest bands */
     int n_empty_bands; /* bands above half the rate, or narrower than a bin: always silent */
 } timbre_encode_report;
 

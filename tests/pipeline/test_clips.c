@@ -280,7 +280,7 @@ static void cancel_leaves_whole_files_only(void **state)
     timbre_clips_options options = base_options();
     options.cancel = &cancel_after_first;
     options.written = cancel_now;
-    assert_int_equal(sample_fails(&options, "cancelled"), TIMBRE_CANCELLED);
+    assert_int_equal(sample_fails(&options, "interrupted"), TIMBRE_CANCELLED);
     assert_int_equal(count_files("out"), 1);
 }
 

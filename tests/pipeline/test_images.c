@@ -72,6 +72,17 @@ static void write_wav(const char *path, int rate_hz, int n_channels, int n_frame
     assert_int_equal(fclose(f), 0);
 }
 
+static void write_silence(const char *path)
+{
+    static char bytes[88200];
+    write_wav(path, 44100, 1, 44100);
+    FILE *f = fopen(path, "r+b");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, 44, SEEK_SET), 0);
+    assert_int_equal(fwrite(bytes, 1, sizeof bytes, f), sizeof bytes);
+    assert_int_equal(fclose(f), 0);
+}
+
 static timbre_status encode_as(timbre_engine *engine, const char *sound, const char *image,
                                const timbre_spectrogram_params *params,
                                timbre_encode_report *report, timbre_error *err)
@@ -293,6 +304,13 @@ static void what_cannot_be_is_refused(void **state)
     assert_int_equal(encode_as(engine, "no.wav", "x.png", NULL, &encoded, &err), TIMBRE_NOT_FOUND);
     assert_int_equal(encode_as(engine, "w.png", "x.png", NULL, &encoded, &err), TIMBRE_BAD_FILE);
 
+    timbre_spectrogram_params stereo = params_of(1, 32), mono = params_of(0, 32);
+    write_wav("w2.wav", 44100, 2, 44100);
+    encode(0, "w2.wav", "stereo.png", &stereo);
+    encode(0, "w2.wav", "stereo.jpg", &stereo);
+    write_silence("silence.wav");
+    encode(0, "silence.wav", "silence.png", NULL);
+
     params = params_of(0, 32);
     params.num_frequencies = 256;
     const struct {
@@ -304,6 +322,15 @@ static void what_cannot_be_is_refused(void **state)
         {"w.png", {.output = "x.wav", .params = &params}, TIMBRE_BAD_INPUT, "512 pixels high"},
         {"one.png", {.output = "x.wav"}, TIMBRE_BAD_INPUT, "1 pixel"},
         {"w.wav", {.output = "x.wav"}, TIMBRE_BAD_FILE, "w.wav"},
+        {"stereo.png",
+         {.output = "x.wav", .params = &mono},
+         TIMBRE_BAD_INPUT,
+         "looks like a stereo"},
+        {"stereo.jpg",
+         {.output = "x.wav", .params = &mono},
+         TIMBRE_BAD_INPUT,
+         "looks like a stereo"},
+        {"silence.png", {.output = "x.wav"}, TIMBRE_BAD_INPUT, "no sound in it"},
         {"no.png", {.output = "x.wav"}, TIMBRE_NOT_FOUND, "no.png"},
         {"w.png", {.output = "x.xyz"}, TIMBRE_BAD_INPUT, ".flac"},
         {"w.png", {.output = "x.opus"}, TIMBRE_UNSUPPORTED, "44100"},

@@ -213,12 +213,12 @@ static void absurd_values_are_refused_by_name(void **state)
         {11040, 9, -5, "num_frequencies", "-5"},
         {11000, 12, 44100.5, "SAMPLE_RATE", "44100.5"},
         {11000, 11, NAN, "SAMPLE_RATE", "nan"},
-        {11000, 3, 12, "sample_rate_hz", "12"},
+        {11000, 3, 12, "sample_rate", "12"},
         {11070, 12, NAN, "power_for_image", "nan"},
         {11070, 12, -1, "power_for_image", "-1"},
         {11070, 12, INFINITY, "power_for_image", "inf"},
         {11005, 3, 2, "stereo", "2"},
-        {11060, 3, 0, "max_frequency_hz", "0"},
+        {11060, 3, 0, "max_frequency", "0"},
         {11020, 2, 'x', "WINDOW_DURATION_MS", "type 2"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
