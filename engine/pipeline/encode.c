@@ -82,12 +82,6 @@ static tb_status flush_plane(encode_job *job, int channel, tb_error *err)
     return st;
 }
 
-static double seconds_of(const encode_job *job, int64_t t)
-{
-    return (double)t * tb_spectrogram_get_lengths(&job->params).hop_length /
-           job->params.sample_rate_hz;
-}
-
 static tb_status fail_width(const encode_job *job, tb_error *err)
 {
     tb_status st = tb_fail(err, TIMBRE_BAD_INPUT, "the image would be wider than %d pixels",
@@ -111,9 +105,6 @@ static tb_status write_bands(void *user, int channel, int64_t t, int n_frames, c
         const float *from = bands + (size_t)band * TB_BATCH_FRAMES;
         float *to = p->columns + (size_t)(n_bands - 1 - band) * TB_TILE_COLUMNS + p->n;
         for (int i = 0; i < n_frames; i++) {
-            if (!isfinite(from[i]))
-                return tb_fail(err, TIMBRE_BAD_FILE, "'%s' is too loud at %.2f s: no finite level",
-                               job->audio_path, seconds_of(job, t + i));
             to[i] = from[i];
             job->max = fmaxf(job->max, from[i]);
         }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/os/scratch.h"
 #include "engine/spectrogram/frames.h"
 
 enum {
@@ -29,17 +30,11 @@ typedef struct analyzer {
     int64_t window_len; /* samples of a channel in the window */
     float *window;      /* [n_channels][window_len] */
     float *interleaved; /* [READ_FRAMES][n_channels] */
-    size_t bands_len, magnitudes_len, task_len;
-    float *tasks; /* [n_batches][n_channels][task_len]: bands, magnitudes, scratch */
+    float *bands;       /* [n_batches][n_channels][bands_len] */
+    size_t bands_len;   /* [n_mels][TB_BATCH_FRAMES] */
+    size_t magnitudes_len;
+    tb_scratch scratch; /* magnitudes, then what tb_frames needs */
 } analyzer;
-
-static float *new_floats(size_t n)
-{
-    size_t size;
-    if (__builtin_mul_overflow(n, sizeof(float), &size) || size > SIZE_MAX - 63)
-        return NULL;
-    return aligned_alloc(64, (size + 63) / 64 * 64);
-}
 
 static int64_t round_frames(const analyzer *a)
 {
@@ -51,28 +46,51 @@ static float *channel_window(const analyzer *a, int channel)
     return a->window + (size_t)channel * (size_t)a->window_len;
 }
 
-static size_t align_16(size_t n)
+/* Tasks of a round of n batches that run at once. */
+static int64_t n_at_once(const analyzer *a, int64_t n_batches, int n_threads)
 {
-    return (n + 15) / 16 * 16;
+    int64_t n_tasks = n_batches * a->spec->n_channels;
+    return n_tasks < n_threads ? n_tasks : n_threads;
+}
+
+static int64_t window_len_of(const analyzer *a, int64_t n_batches)
+{
+    return HISTORY + (n_batches * TB_BATCH_FRAMES - 1) * a->spec->hop_length + a->spec->win_length;
+}
+
+/* Floats that grow with the round. */
+static int64_t round_len(const analyzer *a, int64_t n_batches, int n_threads, size_t piece_len)
+{
+    int64_t channel_len = window_len_of(a, n_batches) + n_batches * (int64_t)a->bands_len;
+    return a->spec->n_channels * channel_len +
+           n_at_once(a, n_batches, n_threads) * (int64_t)piece_len;
+}
+
+static void plan_round(analyzer *a, int n_threads, size_t piece_len)
+{
+    const int64_t most = ROUND_SAMPLES / TB_BATCH_FRAMES / a->spec->hop_length;
+    int64_t n = most < 2 * n_threads ? most : 2 * n_threads;
+    while (n > 1 &&
+           round_len(a, n, n_threads, piece_len) * (int64_t)sizeof(float) > TB_ANALYZER_MAX_BYTES)
+        n--;
+    a->n_batches = n < 1 ? 1 : (int)n;
+    a->window_len = window_len_of(a, a->n_batches);
 }
 
 static tb_status allocate(analyzer *a, int n_threads, tb_error *err)
 {
     const tb_analyzer_spec *s = a->spec;
-    int64_t most = ROUND_SAMPLES / TB_BATCH_FRAMES / s->hop_length;
-    int64_t wanted = most < 2 * n_threads ? most : 2 * n_threads;
-    a->n_batches = wanted < 1 ? 1 : (int)wanted;
-    a->window_len = HISTORY + (round_frames(a) - 1) * s->hop_length + s->win_length;
+    size_t n_channels = (size_t)s->n_channels;
     a->bands_len = (size_t)s->mel->n_mels * TB_BATCH_FRAMES;
     a->magnitudes_len = (size_t)s->mel->n_bins * TB_BATCH_FRAMES;
-    a->task_len = a->bands_len + a->magnitudes_len + align_16(tb_frames_scratch_len(a->frames));
-    size_t n_channels = (size_t)s->n_channels;
-    a->window = new_floats(n_channels * (size_t)a->window_len);
-    a->interleaved = new_floats(n_channels * READ_FRAMES);
-    a->tasks = new_floats(n_channels * (size_t)a->n_batches * a->task_len);
-    if (a->window == NULL || a->interleaved == NULL || a->tasks == NULL)
+    size_t piece_len = a->magnitudes_len + tb_frames_scratch_len(a->frames);
+    plan_round(a, n_threads, piece_len);
+    a->window = tb_floats_alloc(n_channels * (size_t)a->window_len);
+    a->interleaved = tb_floats_alloc(n_channels * READ_FRAMES);
+    a->bands = tb_floats_alloc(n_channels * (size_t)a->n_batches * a->bands_len);
+    if (a->window == NULL || a->interleaved == NULL || a->bands == NULL)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory to analyse %d channels", s->n_channels);
-    return TIMBRE_OK;
+    return tb_scratch_init(&a->scratch, (int)n_at_once(a, a->n_batches, n_threads), piece_len, err);
 }
 
 /* Move the window to where the round begins, keeping what is in both. */
@@ -135,9 +153,10 @@ static void reflect_samples(analyzer *a, int64_t from, int64_t to)
     }
 }
 
+/* An odd transform is padded by one sample less than its length. */
 static int64_t n_frames_of(const analyzer *a)
 {
-    return 1 + a->n_read / a->spec->hop_length;
+    return 1 + (a->n_read - a->spec->n_fft % 2) / a->spec->hop_length;
 }
 
 /*
@@ -174,14 +193,15 @@ static void silence_frames(const analyzer *a, const float *grid, float *bands)
 
 static void analyze_batch(int i_task, void *user)
 {
-    const analyzer *a = user;
+    analyzer *a = user;
     int channel = i_task % a->spec->n_channels;
     int64_t first = (int64_t)(i_task / a->spec->n_channels) * TB_BATCH_FRAMES;
-    float *bands = a->tasks + (size_t)i_task * a->task_len;
-    float *magnitudes = bands + a->bands_len;
+    float *bands = a->bands + (size_t)i_task * a->bands_len;
+    float *magnitudes = tb_scratch_take(&a->scratch);
     const float *grid = channel_window(a, channel) + HISTORY + first * a->spec->hop_length;
     tb_frames_magnitudes(a->frames, a->t + first, grid, magnitudes, magnitudes + a->magnitudes_len);
     tb_mel_apply(a->spec->mel, magnitudes, bands);
+    tb_scratch_give(&a->scratch, magnitudes);
     silence_frames(a, grid, bands);
 }
 
@@ -195,10 +215,10 @@ static void clear_lanes(float *bands, int n_mels, int n_frames)
 static tb_status write_round(const analyzer *a, int64_t n_frames, tb_error *err)
 {
     tb_status st = TIMBRE_OK;
-    float *bands = a->tasks;
+    float *bands = a->bands;
     for (int64_t i = 0; i < n_frames && st == TIMBRE_OK; i += TB_BATCH_FRAMES) {
         int n = (int)(n_frames - i < TB_BATCH_FRAMES ? n_frames - i : TB_BATCH_FRAMES);
-        for (int c = 0; c < a->spec->n_channels && st == TIMBRE_OK; c++, bands += a->task_len) {
+        for (int c = 0; c < a->spec->n_channels && st == TIMBRE_OK; c++, bands += a->bands_len) {
             clear_lanes(bands, a->spec->mel->n_mels, n);
             st = a->io->write(a->io->user, c, a->t + i, n, bands, err);
         }
@@ -263,6 +283,7 @@ tb_status tb_analyzer_run(const tb_analyzer_spec *spec, const tb_kernels *kernel
     tb_frames_free(a.frames);
     free(a.window);
     free(a.interleaved);
-    free(a.tasks);
+    free(a.bands);
+    tb_scratch_deinit(&a.scratch);
     return st;
 }

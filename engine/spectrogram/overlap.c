@@ -75,6 +75,11 @@ int tb_overlap_lag(const tb_frames *frames)
     return (int)((reach + step - 1) / step);
 }
 
+int64_t tb_overlap_ring_len(const tb_frames *frames, int lag)
+{
+    return lag * batch_points(frames) + tb_frames_span(frames) + TB_OVERLAP_MARGIN;
+}
+
 tb_status tb_overlap_init(tb_overlap *overlap, const tb_frames *frames, const tb_window_sum *sum,
                           int lag, tb_error *err)
 {
@@ -82,7 +87,7 @@ tb_status tb_overlap_init(tb_overlap *overlap, const tb_frames *frames, const tb
     int64_t n_samples = sum->hop_length * (sum->n_frames - 1);
     *overlap = (tb_overlap){.frames = frames, .sum = sum};
     overlap->n_points = (n_samples - 1) / stride + 1;
-    overlap->ring_len = lag * batch_points(frames) + tb_frames_span(frames) + TB_OVERLAP_MARGIN;
+    overlap->ring_len = tb_overlap_ring_len(frames, lag);
     overlap->ring = calloc((size_t)overlap->ring_len, sizeof *overlap->ring);
     if (overlap->ring == NULL)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for %lld samples",

@@ -40,6 +40,9 @@ enum { TB_OVERLAP_MARGIN = 16 };
  * 1 have to be added. */
 int tb_overlap_lag(const tb_frames *frames);
 
+/* Floats of the ring of a signal whose reader is `lag` batches behind. */
+int64_t tb_overlap_ring_len(const tb_frames *frames, int lag);
+
 /* For a reader `lag` batches behind: batch b may be read while b + lag is added on another thread.
  */
 TB_MUST_USE tb_status tb_overlap_init(tb_overlap *overlap, const tb_frames *frames,

@@ -1,10 +1,10 @@
 #include "engine/spectrogram/vocoder.h"
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/os/scratch.h"
 #include "engine/spectrogram/frames.h"
 #include "engine/spectrogram/overlap.h"
 
@@ -15,7 +15,7 @@ enum {
     ALIGN_LEN = 16      /* floats of 64 bytes */
 };
 
-/* What a task needs beside its batch. */
+/* What a task needs beside its batch: parts of a piece of scratch memory. */
 typedef struct scratch {
     float *grid;   /* [span] signal under the batch */
     float *rows;   /* [16][len] frames of the batch */
@@ -23,14 +23,6 @@ typedef struct scratch {
     float *Y;      /* [n_bins][2][2][TB_LANES] */
     float *work;   /* of tb_frames and tb_mel_inverse */
 } scratch;
-
-/* As many as threads; a task takes one and gives it back. */
-typedef struct scratch_stack {
-    pthread_mutex_t lock; /* guards n_free and free_ones */
-    int n_free;
-    scratch **free_ones; /* [n_threads] */
-    scratch *all;        /* [n_threads] */
-} scratch_stack;
 
 /* What a stage makes. The reflection at the ends of a sound has a kink, whose overtones every
  * second sample cannot hold: near the ends all samples are there. */
@@ -51,7 +43,8 @@ typedef struct vocoder {
     int n_slots; /* batches under way at most; batch b is in slot b % n_slots */
     float *S, *R;
     float *bands, *magnitudes; /* of stage 0: [n_mels][16], [n_bins][16] */
-    scratch_stack stack;
+    tb_scratch scratch;
+    size_t grid_len, rows_len, coarse_len; /* floats of a piece's parts */
     float momentum;
     int64_t step;
     int n_tasks;
@@ -68,10 +61,9 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* 64-byte aligned, not cleared: pages that no batch reaches are never there. */
 static tb_status alloc_floats(size_t n_floats, float **out, tb_error *err)
 {
-    *out = aligned_alloc(64, sizeof(float) * padded(n_floats));
+    *out = tb_floats_alloc(n_floats);
     if (*out != NULL)
         return TIMBRE_OK;
     return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for %zu bytes of sound",
@@ -119,13 +111,23 @@ static tb_status init_stages(vocoder *v, tb_error *err)
     return st;
 }
 
+/* Of the slots and of all stages' signals. */
+static int64_t count_bytes(const vocoder *v, int64_t n_slots)
+{
+    int64_t n_floats = n_slots * v->spec->n_bins * (S_LEN + X_LEN);
+    n_floats += (v->spec->n_iter + 1) * tb_overlap_ring_len(v->fine, v->lag);
+    if (has_coarse(v, 0))
+        n_floats += v->spec->n_iter * tb_overlap_ring_len(v->coarse, v->lag);
+    return n_floats * (int64_t)sizeof(float);
+}
+
 static tb_status init_slots(vocoder *v, tb_error *err)
 {
     size_t n_bins = (size_t)v->spec->n_bins;
     int64_t under_way = (int64_t)v->spec->n_iter * v->lag + 1;
     if (under_way > v->n_batches)
         under_way = v->n_batches;
-    int64_t bytes = under_way * v->spec->n_bins * (S_LEN + X_LEN) * (int64_t)sizeof(float);
+    int64_t bytes = count_bytes(v, under_way);
     if (bytes > TB_VOCODER_MAX_BYTES) {
         tb_fail(err, TIMBRE_BAD_INPUT,
                 "%d rounds over windows of %d samples in steps of %d need %lld MB, more than %lld",
@@ -147,30 +149,25 @@ static tb_status init_slots(vocoder *v, tb_error *err)
 
 static tb_status init_scratch(vocoder *v, int n_threads, tb_error *err)
 {
-    scratch_stack *stack = &v->stack;
-    stack->all = calloc((size_t)n_threads, sizeof *stack->all);
-    stack->free_ones = calloc((size_t)n_threads, sizeof(scratch *));
-    if (stack->all == NULL || stack->free_ones == NULL)
-        return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for %d threads", n_threads);
-    size_t grid = padded((size_t)tb_frames_span(v->fine));
-    size_t rows = padded((size_t)tb_frames_len(v->fine) * FRAMES);
-    size_t coarse = padded((size_t)tb_frames_len(v->coarse) * FRAMES);
+    v->grid_len = padded((size_t)tb_frames_span(v->fine));
+    v->rows_len = padded((size_t)tb_frames_len(v->fine) * FRAMES);
+    v->coarse_len = padded((size_t)tb_frames_len(v->coarse) * FRAMES);
     size_t Y = (size_t)v->spec->n_bins * X_LEN;
     size_t work = larger(tb_frames_scratch_len(v->coarse), tb_frames_scratch_len(v->fine));
     work = larger(work, tb_mel_inverse_scratch_len(v->spec->inverse));
-    tb_status st = TIMBRE_OK;
-    for (int i = 0; i < n_threads && st == TIMBRE_OK; i++) {
-        scratch *s = &stack->all[i];
-        st = alloc_floats(grid + rows + coarse + Y + work, &s->grid, err);
-        if (st != TIMBRE_OK)
-            break;
-        s->rows = s->grid + grid;
-        s->coarse = s->rows + rows;
-        s->Y = s->coarse + coarse;
-        s->work = s->Y + Y;
-        stack->free_ones[stack->n_free++] = s;
-    }
-    return st;
+    return tb_scratch_init(&v->scratch, n_threads,
+                           v->grid_len + v->rows_len + v->coarse_len + Y + work, err);
+}
+
+static scratch split_scratch(const vocoder *v, float *piece)
+{
+    scratch s;
+    s.grid = piece;
+    s.rows = s.grid + v->grid_len;
+    s.coarse = s.rows + v->rows_len;
+    s.Y = s.coarse + v->coarse_len;
+    s.work = s.Y + (size_t)v->spec->n_bins * X_LEN;
+    return s;
 }
 
 static tb_status init(vocoder *v, const tb_vocoder_spec *spec, const tb_kernels *kernels,
@@ -178,7 +175,6 @@ static tb_status init(vocoder *v, const tb_vocoder_spec *spec, const tb_kernels 
 {
     *v = (vocoder){.spec = spec, .n_batches = (spec->n_frames + FRAMES - 1) / FRAMES};
     v->momentum = (float)(spec->momentum / (1 + spec->momentum));
-    pthread_mutex_init(&v->stack.lock, NULL);
     tb_phase_spec phase = {.start = spec->start,
                            .n_fft = spec->n_fft,
                            .hop_length = spec->hop_length,
@@ -200,18 +196,13 @@ static tb_status init(vocoder *v, const tb_vocoder_spec *spec, const tb_kernels 
     return st;
 }
 
-static void deinit(vocoder *v, int n_threads)
+static void deinit(vocoder *v)
 {
     for (int i = 0; i <= v->spec->n_iter && v->stages != NULL; i++) {
         tb_overlap_deinit(&v->stages[i].coarse);
         tb_overlap_deinit(&v->stages[i].fine);
     }
-    if (v->stack.all != NULL)
-        for (int i = 0; i < n_threads; i++)
-            free(v->stack.all[i].grid);
-    free(v->stack.all);
-    free(v->stack.free_ones);
-    pthread_mutex_destroy(&v->stack.lock);
+    tb_scratch_deinit(&v->scratch);
     free(v->stages);
     free(v->tasks);
     free(v->S);
@@ -223,21 +214,6 @@ static void deinit(vocoder *v, int n_threads)
         tb_frames_free(v->coarse);
     tb_frames_free(v->fine);
     tb_window_sum_deinit(&v->sum);
-}
-
-static scratch *take_scratch(scratch_stack *stack)
-{
-    pthread_mutex_lock(&stack->lock);
-    scratch *s = stack->free_ones[--stack->n_free];
-    pthread_mutex_unlock(&stack->lock);
-    return s;
-}
-
-static void give_scratch(scratch_stack *stack, scratch *s)
-{
-    pthread_mutex_lock(&stack->lock);
-    stack->free_ones[stack->n_free++] = s;
-    pthread_mutex_unlock(&stack->lock);
 }
 
 /* Begin of batch b and end of its last frame, in samples. */
@@ -366,13 +342,14 @@ static void run_task(int i_task, void *user)
     int64_t b = batch_of(v, stage);
     size_t slot = (size_t)(b % v->n_slots) * (size_t)v->spec->n_bins;
     float *S = v->S + slot * S_LEN, *R = v->R + slot * X_LEN;
-    scratch *s = take_scratch(&v->stack);
+    float *piece = tb_scratch_take(&v->scratch);
+    const scratch s = split_scratch(v, piece);
     if (stage == 0)
-        start_batch(v, b, S, R, s);
+        start_batch(v, b, S, R, &s);
     else
-        run_round(v, stage, b, S, R, s);
-    add_rows(v, stage, b, s);
-    give_scratch(&v->stack, s);
+        run_round(v, stage, b, S, R, &s);
+    add_rows(v, stage, b, &s);
+    tb_scratch_give(&v->scratch, piece);
 }
 
 static tb_status read_batch(vocoder *v, const tb_vocoder_io *io, tb_error *err)
@@ -433,10 +410,9 @@ tb_status tb_vocoder_run(const tb_vocoder_spec *spec, const tb_kernels *kernels,
                          const tb_vocoder_io *io, const tb_progress *progress, tb_error *err)
 {
     vocoder v;
-    int n_threads = tb_pool_n_threads(pool);
-    tb_status st = init(&v, spec, kernels, n_threads, err);
+    tb_status st = init(&v, spec, kernels, tb_pool_n_threads(pool), err);
     if (st == TIMBRE_OK)
         st = run_steps(&v, pool, io, progress, err);
-    deinit(&v, n_threads);
+    deinit(&v);
     return st;
 }

@@ -38,8 +38,9 @@ typedef struct tb_vocoder_io {
     void *user;
 } tb_vocoder_io;
 
-/* What the batches under way may take together: n_iter * lag + 1 of them, as long as the sound has
- * so many; 192 bytes for each bin. 50 MB at Riffusion's parameters. */
+/* What a channel may take: the batches under way, n_iter * lag + 1 of them, as long as the sound
+ * has so many, 192 bytes for each bin; and the signals between the rounds, each of some two windows
+ * and 32 steps. 52 MB at Riffusion's parameters. */
 #define TB_VOCODER_MAX_BYTES ((int64_t)4 << 30)
 
 /* One channel; hop * (n_frames - 1) samples in all. NO_MEMORY, CANCELLED, what io returned, or

@@ -20,6 +20,16 @@ enum { MAX_FRAMES = 4096, N_MELS = 6, N_BINS = 24 };
 
 static const double two_pi = 6.28318530717958647692;
 
+/* All of the analyzer's large pieces of memory come from here. */
+static size_t reserved_bytes;
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+    void *out = NULL;
+    reserved_bytes += size;
+    return posix_memalign(&out, alignment, size) == 0 ? out : NULL;
+}
+
 /* A bank by hand: filter i rises over four bins and falls over four. Bin 0 touches none. */
 static int filters[N_BINS];
 static float weights[N_BINS][2];
@@ -115,6 +125,12 @@ static sound new_sound(const layout *l, int64_t n_samples)
     return s;
 }
 
+/* torch.stft: padding of floor(n_fft / 2) at both ends, then every window that fits. */
+static int64_t n_frames_of(const layout *l, int64_t n_samples)
+{
+    return 1 + (n_samples + l->n_fft / 2 * 2 - l->n_fft) / l->hop_length;
+}
+
 static sound analyze(const layout *l, int64_t n_samples, int n_threads)
 {
     sound s = new_sound(l, n_samples);
@@ -122,7 +138,7 @@ static sound analyze(const layout *l, int64_t n_samples, int n_threads)
     tb_error err = {0};
     if (run(l, &s, n_threads, &n_frames, &err) != TIMBRE_OK)
         fail_msg("%s", err.message);
-    assert_int_equal(n_frames, 1 + n_samples / l->hop_length);
+    assert_int_equal(n_frames, n_frames_of(l, n_samples));
     assert_int_equal(s.n_frames, n_frames * l->n_channels);
     return s;
 }
@@ -167,7 +183,8 @@ static void check_frame(const layout *l, const sound *s, int channel, int64_t t)
 }
 
 static const layout layouts[] = {
-    {64, 64, 16, 1}, {128, 40, 7, 2}, {101, 51, 10, 1}, {256, 64, 500, 3}, {4000, 60, 3000, 1},
+    {64, 64, 16, 1},   {128, 40, 7, 2},     {101, 51, 10, 1}, {101, 50, 50, 2},
+    {256, 64, 500, 3}, {4000, 60, 3000, 1}, {63, 63, 5, 1},
 };
 
 static void bands_are_those_of_the_definition_at_any_length(void **state)
@@ -178,7 +195,7 @@ static void bands_are_those_of_the_definition_at_any_length(void **state)
         for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
             const layout *l = &layouts[i];
             sound s = analyze(l, lengths[k], 2);
-            int64_t n_frames = 1 + lengths[k] / l->hop_length;
+            int64_t n_frames = n_frames_of(l, lengths[k]);
             for (int64_t t = 0; t < n_frames; t += t < 20 || t > n_frames - 20 ? 1 : 17)
                 for (int c = 0; c < l->n_channels; c++)
                     check_frame(l, &s, c, t);
@@ -199,6 +216,45 @@ static void no_length_loses_a_frame(void **state)
             check_frame(&l, &s, 0, n / 8);
             free(s.bands);
         }
+}
+
+/* What torch.stft gives (1.13.1): an odd transform has no column for a sound that ends on a hop. */
+static void columns_are_as_many_as_torchs(void **state)
+{
+    (void)state;
+    static const struct {
+        layout l;
+        int64_t n_samples, n_frames;
+    } rows[] = {
+        {{49, 32, 10, 1}, 1000, 100}, /* 1,000 Hz, 49 ms padded */
+        {{49, 32, 10, 1}, 1001, 101}, {{49, 32, 11, 1}, 990, 90},  {{48, 32, 10, 1}, 1000, 101},
+        {{101, 33, 10, 1}, 51, 6},    {{49, 32, 8, 1}, 1024, 128}, {{49, 32, 8, 1}, 16384, 2048},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sound s = analyze(&rows[i].l, rows[i].n_samples, 1);
+        assert_int_equal(s.n_frames, rows[i].n_frames);
+        check_frame(&rows[i].l, &s, 0, s.n_frames - 1);
+        free(s.bands);
+    }
+}
+
+/* The longest windows in the shortest steps on many threads; at Riffusion's parameters little. */
+static void memory_has_a_ceiling(void **state)
+{
+    (void)state;
+    static const struct {
+        layout l;
+        int n_threads;
+        double max_mb;
+    } rows[] = {{{1 << 18, 1 << 18, 65, 2}, 64, 600}, {{17640, 4410, 441, 2}, 64, 90}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        reserved_bytes = 0;
+        sound s = analyze(&rows[i].l, 1000, rows[i].n_threads);
+        check_frame(&rows[i].l, &s, 1, s.n_frames / 2 - 1);
+        free(s.bands);
+        if ((double)reserved_bytes > rows[i].max_mb * 1e6)
+            fail_msg("%.0f MB for windows of %d", (double)reserved_bytes / 1e6, rows[i].l.n_fft);
+    }
 }
 
 static void threads_change_nothing(void **state)
@@ -262,6 +318,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bands_are_those_of_the_definition_at_any_length),
         cmocka_unit_test(no_length_loses_a_frame),
+        cmocka_unit_test(columns_are_as_many_as_torchs),
+        cmocka_unit_test(memory_has_a_ceiling),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(no_sound_is_an_error),
         cmocka_unit_test(what_the_writer_reports_comes_back),

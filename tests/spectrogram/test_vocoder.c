@@ -613,14 +613,19 @@ static void memory_does_not_grow_with_the_length(void **state)
 static void more_memory_than_the_limit_is_refused(void **state)
 {
     (void)state;
-    static const params wide = {8000, 65536, 65536, 8, 64, 4000};
-    sound s = make(&wide, 100000, 200);
-    open_inverse(&s);
-    tb_error err = {0};
-    assert_int_equal(run_on(&s, 1, &err), TIMBRE_BAD_INPUT);
-    assert_non_null(strstr(err.message, "200 rounds"));
-    assert_int_equal(s.n_read, 0);
-    deinit(&s);
+    /* Of the batches under way; of the signals between the rounds. */
+    static const params wide[] = {{8000, 65536, 65536, 8, 64, 4000},
+                                  {8000, 1 << 18, 1 << 18, 1 << 18, 8, 20}};
+    static const int64_t lengths[] = {100000, 2};
+    for (int i = 0; i < 2; i++) {
+        sound s = make(&wide[i], lengths[i], 200);
+        open_inverse(&s);
+        tb_error err = {0};
+        assert_int_equal(run_on(&s, 1, &err), TIMBRE_BAD_INPUT);
+        assert_non_null(strstr(err.message, "200 rounds"));
+        assert_int_equal(s.n_read, 0);
+        deinit(&s);
+    }
 }
 
 static void cancel_stops_within_a_step(void **state)
