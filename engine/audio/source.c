@@ -64,6 +64,12 @@ static float *new_frames(int n_channels)
     return malloc(sizeof(float) * BLOCK_FRAMES * (size_t)n_channels);
 }
 
+/* libsndfile takes a FLAC that does not tell its length for one of 2^63-1 frames. */
+static int64_t claimed_frames(const timbre_audio_info *file)
+{
+    return file->n_frames > 0 && file->n_frames <= TB_SOUND_MAX_FRAMES ? file->n_frames : 0;
+}
+
 static tb_status prepare(tb_source *s, const tb_source_spec *spec, tb_error *err)
 {
     s->file.struct_size = sizeof s->file;
@@ -78,7 +84,7 @@ static tb_status prepare(tb_source *s, const tb_source_spec *spec, tb_error *err
                                                                   : s->file.n_channels,
                                .file_rate_hz = s->file.rate_hz,
                                .file_n_channels = s->file.n_channels,
-                               .n_frames = s->file.n_frames};
+                               .n_frames = claimed_frames(&s->file)};
     s->raw = new_frames(s->file.n_channels);
     s->converted.frames = new_frames(s->info.n_channels);
     s->resampled.frames = new_frames(s->info.n_channels);
@@ -132,18 +138,28 @@ void tb_source_get_info(const tb_source *source, tb_source_info *info)
     *info = source->info;
 }
 
+/* n frames in units of 16-bit samples, of which `first` came before; the message is in units of the
+ * file. */
+static tb_status check_samples(const float *x, int64_t n, int n_channels, int64_t first,
+                               int rate_hz, tb_error *err)
+{
+    for (int64_t i = 0; i < n * n_channels; i++) {
+        int64_t frame = first + i / n_channels;
+        if (!(fabsf(x[i]) <= TB_SAMPLE_MAX))
+            return tb_fail(err, TIMBRE_BAD_FILE,
+                           "the sound's sample of %g at %.3f s is not within %.0f times full scale",
+                           (double)(x[i] / UNITS), (double)frame / rate_hz,
+                           (double)(TB_SAMPLE_MAX / UNITS));
+    }
+    return TIMBRE_OK;
+}
+
 /* To 16-bit units. */
 static tb_status scale(const tb_source *s, int64_t n, tb_error *err)
 {
-    for (int64_t i = 0; i < n * s->file.n_channels; i++) {
-        int64_t frame = s->n_in + i / s->file.n_channels;
+    for (int64_t i = 0; i < n * s->file.n_channels; i++)
         s->raw[i] *= UNITS;
-        if (!isfinite(s->raw[i]))
-            return tb_fail(err, TIMBRE_BAD_FILE,
-                           "the sound has a value that is not finite at %.3f s",
-                           (double)frame / s->file.rate_hz);
-    }
-    return TIMBRE_OK;
+    return check_samples(s->raw, n, s->file.n_channels, s->n_in, s->file.rate_hz, err);
 }
 
 /* The next block of the file; empty at its end. */
@@ -204,6 +220,9 @@ static tb_status fill_resampled(tb_source *s, tb_error *err)
     int64_t most = (int64_t)((double)s->n_in * s->ratio + 0.5) - s->n_out;
     if (s->resampled.n > most)
         s->resampled.n = most > 0 ? most : 0;
+    if (st == TIMBRE_OK) /* the filter overshoots */
+        st = check_samples(s->resampled.frames, s->resampled.n, s->info.n_channels, s->n_out,
+                           s->info.rate_hz, err);
     s->n_out += s->resampled.n;
     return st;
 }

@@ -20,7 +20,7 @@ typedef struct tb_source_spec {
 typedef struct tb_source_info {
     int rate_hz, n_channels;           /* what comes out */
     int file_rate_hz, file_n_channels; /* what the file has */
-    int64_t n_frames;                  /* of the file, as it claims; may be wrong */
+    int64_t n_frames; /* of the file, as it claims; may be wrong; 0: it does not say */
 } tb_source_info;
 
 /*
@@ -39,8 +39,9 @@ TB_MUST_USE tb_status tb_source_new(timbre_audio *audio, const tb_source_spec *s
 /* Accepts NULL. */
 void tb_source_close(tb_source *source);
 void tb_source_get_info(const tb_source *source, tb_source_info *info);
-/* Up to n interleaved frames; *n_read < n only at the end. NaN or infinity in the file: BAD_FILE
- * naming the time. After an error the only use left is closing. */
+/* Up to n interleaved frames; *n_read < n only at the end. A sample that is not finite or beyond
+ * TB_SAMPLE_MAX, in the file or after the change of rate: BAD_FILE naming value, limit and time.
+ * What comes out is within TB_SAMPLE_MAX. After an error the only use left is closing. */
 TB_MUST_USE tb_status tb_source_read(tb_source *source, float *out, int64_t n, int64_t *n_read,
                                      tb_error *err);
 /* To a frame of the output, by its time; only without a change of rate (else UNSUPPORTED). */

@@ -17,6 +17,7 @@
 #include "engine/audio/channels.h"
 #include "engine/audio/source.h"
 #include "engine/base/file.h"
+#include "engine/base/limits.h"
 #include "engine/base/random.h"
 #include "tests/support/folder.h"
 
@@ -222,27 +223,88 @@ static void a_tone_stays_the_tone_at_another_rate(void **state)
     free(x);
 }
 
-static void values_that_are_no_numbers_are_named_by_their_time(void **state)
+/* The first status that is not OK, until the end. */
+static tb_status read_to_end(tb_source *s, tb_error *err)
+{
+    float out[2000];
+    int64_t n = 1;
+    tb_status st = TIMBRE_OK;
+    while (st == TIMBRE_OK && n > 0) {
+        st = tb_source_read(s, out, 1000, &n, err);
+        for (int64_t i = 0; st == TIMBRE_OK && i < n; i++)
+            assert_true(fabsf(out[i]) <= TB_SAMPLE_MAX);
+    }
+    return st;
+}
+
+/* What is no number, or beyond the limit, at 0.5 s of two channels. */
+static void values_that_no_sound_has_are_named_with_their_time(void **state)
 {
     (void)state;
-    static const float bad[] = {NAN, INFINITY, -INFINITY, 3e38f};
-    for (int k = 0; k < 8; k++) {
+    static const struct {
+        float value;
+        const char *says;
+    } rows[] = {{NAN, "nan"},     {INFINITY, "inf"},  {-INFINITY, "-inf"},      {3e38f, "inf"},
+                {1e34f, "1e+34"}, {-1e13f, "-1e+13"}, {33554436, "3.35544e+07"}};
+    for (size_t k = 0; k < 2 * sizeof rows / sizeof *rows; k++) {
         enum { N = 30000 };
         static float x[2 * N];
         memset(x, 0, sizeof x);
-        x[2 * 22050 + 1] = bad[k / 2];
+        x[2 * 22050 + 1] = rows[k / 2].value;
         write_floats(x, 2, N);
         tb_source *s = open_source(1, k % 2 ? 22050 : 0);
-        static float out[N];
-        int64_t n = 1;
         tb_error err = {0};
-        tb_status st = TIMBRE_OK;
-        while (st == TIMBRE_OK && n > 0)
-            st = tb_source_read(s, out, 1000, &n, &err);
-        assert_int_equal(st, TIMBRE_BAD_FILE);
+        assert_int_equal(read_to_end(s, &err), TIMBRE_BAD_FILE);
         assert_non_null(strstr(err.message, "0.500 s"));
+        assert_non_null(strstr(err.message, rows[k / 2].says));
+        assert_non_null(strstr(err.message, "33554432"));
         tb_source_close(s);
     }
+}
+
+/* As loud as may be; a square wave of it overshoots where its rate is changed. */
+static void loudest_sound_is_read_and_its_overshoot_refused(void **state)
+{
+    (void)state;
+    enum { N = 30000 };
+    static float x[N];
+    for (int i = 0; i < N; i++)
+        x[i] = i / 50 % 2 ? 0x1p25f : -0x1p25f;
+    write_floats(x, 1, N);
+    for (int k = 0; k < 2; k++) {
+        tb_source *s = open_source(1, k == 0 ? 0 : 48000);
+        tb_error err = {0};
+        assert_int_equal(read_to_end(s, &err), k == 0 ? TIMBRE_OK : TIMBRE_BAD_FILE);
+        assert_true(k == 0 || strstr(err.message, "33554432") != NULL);
+        tb_source_close(s);
+    }
+}
+
+/* A FLAC whose head has 0 for its number of samples, as one from a pipe. */
+static void length_that_a_file_does_not_tell_is_0(void **state)
+{
+    (void)state;
+    enum { TOTAL = 4 + 4 + 13, N = 20000 }; /* "fLaC", block head, STREAMINFO up to 36 bits */
+    tb_source_info info;
+    write_noise(SF_FORMAT_FLAC | SF_FORMAT_PCM_16, 44100, 1, N);
+    tb_source *s = open_source(0, 0);
+    tb_source_get_info(s, &info);
+    assert_int_equal(info.n_frames, N);
+    tb_source_close(s);
+    char *bytes;
+    size_t len;
+    assert_int_equal(tb_file_read("x", 1 << 20, &bytes, &len, NULL), TIMBRE_OK);
+    bytes[TOTAL] = (char)(bytes[TOTAL] & 0xf0);
+    memset(bytes + TOTAL + 1, 0, 4);
+    assert_int_equal(tb_file_write("x", bytes, len, true, NULL), TIMBRE_OK);
+    free(bytes);
+    s = open_source(0, 0);
+    tb_source_get_info(s, &info);
+    assert_int_equal(info.n_frames, 0);
+    int64_t n;
+    free(read_all(s, 4096, &n));
+    assert_int_equal(n, N);
+    tb_source_close(s);
 }
 
 static void rates_and_channels_beyond_the_limits_are_refused(void **state)
@@ -350,7 +412,9 @@ int main(void)
         cmocka_unit_test(surround_is_mixed_by_its_layout),
         cmocka_unit_test(resampling_does_not_see_how_it_is_read),
         cmocka_unit_test(a_tone_stays_the_tone_at_another_rate),
-        cmocka_unit_test(values_that_are_no_numbers_are_named_by_their_time),
+        cmocka_unit_test(values_that_no_sound_has_are_named_with_their_time),
+        cmocka_unit_test(loudest_sound_is_read_and_its_overshoot_refused),
+        cmocka_unit_test(length_that_a_file_does_not_tell_is_0),
         cmocka_unit_test(rates_and_channels_beyond_the_limits_are_refused),
         cmocka_unit_test(seeking_goes_to_the_frame),
         cmocka_unit_test(cut_files_end),

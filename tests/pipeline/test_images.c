@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <math.h>
+#include <sndfile.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -352,6 +353,35 @@ static void what_cannot_be_is_refused(void **state)
     timbre_engine_free(engine);
 }
 
+/* Finite, but no sound: spectra of such samples are not finite, nor is what a resampler makes. */
+static void samples_beyond_any_loudness_are_refused(void **state)
+{
+    (void)state;
+    enum { N = 4410 };
+    static const float values[] = {1e13f, 1e34f};
+    static const int rates[] = {0, 22050};
+    timbre_engine *engine = new_engine(0);
+    for (int k = 0; k < 4; k++) {
+        static float x[N];
+        timbre_encode_report report;
+        timbre_error err = {0};
+        timbre_spectrogram_params params = params_of(0, 32);
+        params.sample_rate_hz = rates[k % 2];
+        x[N / 2] = values[k / 2];
+        SF_INFO info = {
+            .samplerate = 44100, .channels = 1, .format = SF_FORMAT_WAV | SF_FORMAT_FLOAT};
+        SNDFILE *sf = sf_open("f.wav", SFM_WRITE, &info);
+        assert_int_equal(sf_writef_float(sf, x, N), N);
+        sf_close(sf);
+        assert_int_equal(encode_as(engine, "f.wav", "f.png", &params, &report, &err),
+                         TIMBRE_BAD_FILE);
+        assert_non_null(strstr(err.message, k / 2 == 0 ? "1e+13" : "1e+34"));
+        assert_non_null(strstr(err.message, "0.050 s"));
+        assert_int_equal(access("f.png", F_OK), -1);
+    }
+    timbre_engine_free(engine);
+}
+
 typedef struct {
     timbre_cancel cancel;
     const char *stage; /* in which to cancel */
@@ -430,6 +460,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(recipe_says_how_the_sound_was_made),
         cmocka_unit_test(sounds_that_are_no_music_make_images),
         cmocka_unit_test(what_cannot_be_is_refused),
+        cmocka_unit_test(samples_beyond_any_loudness_are_refused),
         cmocka_unit_test(cancelled_work_leaves_nothing),
     };
     const struct CMUnitTest slow[] = {
