@@ -131,11 +131,12 @@ json_t *tb_error_to_json(const tb_error *err)
                      "fix", tb_text_to_json(err->fix));
 }
 
-tb_status tb_json_print(json_t *value, tb_error *err)
+/* Takes the reference. */
+static tb_status print_json(json_t *value, size_t layout, tb_error *err)
 {
-    char *text = value == NULL ? NULL
-                               : json_dumps(value, JSON_INDENT(2) | JSON_ENSURE_ASCII |
-                                                       JSON_REAL_PRECISION(15));
+    if (value == NULL) /* a number that is not finite, or no memory */
+        return tb_fail(err, TIMBRE_INTERNAL, "the JSON answer could not be put together");
+    char *text = json_dumps(value, layout | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
     json_decref(value);
     if (text == NULL)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the JSON answer");
@@ -144,12 +145,26 @@ tb_status tb_json_print(json_t *value, tb_error *err)
     return TIMBRE_OK;
 }
 
+tb_status tb_json_print(json_t *value, tb_error *err)
+{
+    return print_json(value, JSON_INDENT(2), err);
+}
+
+tb_status tb_json_print_line(json_t *value, tb_error *err)
+{
+    tb_status st = print_json(value, JSON_COMPACT, err);
+    (void)fflush(stdout); /* who reads lines wants them as they come */
+    return st;
+}
+
 int tb_app_fail(tb_app *app, const tb_error *err)
 {
     if (app->wants_json) {
         json_t *answer = json_pack("{s:i, s:o}", "schema", 1, "error", tb_error_to_json(err));
-        if (tb_json_print(answer, NULL) != TIMBRE_OK)
-            return timbre_status_exit_code(TIMBRE_NO_MEMORY);
+        bool is_line = tb_args_has(&app->args, "batch");
+        tb_status st = is_line ? tb_json_print_line(answer, NULL) : tb_json_print(answer, NULL);
+        if (st != TIMBRE_OK)
+            return timbre_status_exit_code(st);
     }
     return tb_app_report(app, err);
 }

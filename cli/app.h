@@ -32,7 +32,8 @@ typedef struct tb_app {
     FILE *log;         /* NULL: none */
 } tb_app;
 
-/* Report `err` in its parts; returns the exit code that belongs to it. */
+/* Report `err` in its parts; returns the exit code that belongs to it. With --json it goes to
+ * standard output too, in one line for a batch. */
 int tb_app_fail(tb_app *app, const tb_error *err);
 /* As tb_app_fail, never on standard output: for commands that write their own JSON. */
 int tb_app_report(tb_app *app, const tb_error *err);
@@ -56,7 +57,10 @@ int tb_app_finish(tb_app *app, int exit_code);
 
 /* An error as a JSON object {"code","message","fix"}: new reference, NULL for memory. */
 struct json_t *tb_error_to_json(const tb_error *err);
-/* Print a JSON value with a newline on standard output. Takes the reference. */
-tb_status tb_json_print(struct json_t *value, tb_error *err);
+/* Print a JSON value with a newline on standard output. Takes the reference. INTERNAL for NULL,
+ * which json_pack makes of a number that JSON does not have. */
+TB_MUST_USE tb_status tb_json_print(struct json_t *value, tb_error *err);
+/* The same in one line, for a batch. */
+TB_MUST_USE tb_status tb_json_print_line(struct json_t *value, tb_error *err);
 
 #endif

@@ -23,6 +23,7 @@ typedef struct batch batch;
 
 typedef struct {
     batch *owner;
+    tb_batch_item *item;   /* that it works on */
     timbre_engine *engine; /* owned; NULL when the work needs none */
     pthread_t thread;
 } job;
@@ -36,7 +37,8 @@ struct batch {
     bool replace;
     tb_meter meter;
     double started_s;
-    pthread_mutex_t lock; /* guards what follows, and state, result and err of the items */
+    /* Guards what follows, each job's item, and the items but for what the running work fills. */
+    pthread_mutex_t lock;
     pthread_cond_t ended; /* an item ended */
     size_t next;          /* item to be taken */
     size_t n_ended;
@@ -54,30 +56,59 @@ static bool is_there(const batch *b, const tb_batch_item *item)
     return access(item->output, F_OK) == 0;
 }
 
-static tb_batch_state state_of(tb_status st)
+static tb_batch_state there(const batch *b, tb_batch_item *item)
 {
+    item->is_other = b->work->is_same != NULL && !b->work->is_same(item->output, b->work->user);
+    if (item->is_other)
+        tb_codec_result_warn(&item->result,
+                             "there already, made with other parameters; --force makes it again");
+    return TB_BATCH_THERE;
+}
+
+static void on_progress(const timbre_progress *progress, void *user)
+{
+    job *j = user;
+    (void)pthread_mutex_lock(&j->owner->lock);
+    j->item->done = progress->fraction;
+    (void)pthread_mutex_unlock(&j->owner->lock);
+}
+
+static tb_status make(job *j)
+{
+    const tb_codec_work *work = j->owner->work;
+    tb_batch_item *item = j->item;
+    tb_codec_task task = {.engine = j->engine,
+                          .input = item->input,
+                          .output = item->output,
+                          .is_batch = true,
+                          .progress = on_progress,
+                          .progress_user = j};
+    tb_status st = work->check_kind(item->input, &item->err);
+    if (st == TIMBRE_OK)
+        st = tb_dir_make(item->folder, &item->err);
+    return st == TIMBRE_OK ? work->run(&task, work->user, &item->result, &item->err) : st;
+}
+
+static tb_batch_state work_on(job *j)
+{
+    const batch *b = j->owner;
+    tb_batch_item *item = j->item;
+    if (is_there(b, item))
+        return there(b, item);
+    tb_status st = make(j);
+    if (st == TIMBRE_EXISTS && !b->replace) /* another process was faster */
+        return there(b, item);
     return st == TIMBRE_OK          ? TB_BATCH_MADE
            : st == TIMBRE_CANCELLED ? TB_BATCH_DROPPED
                                     : TB_BATCH_FAILED;
 }
 
-/* Only this job looks at the item while it is RUNNING. */
-static tb_batch_state work_on(const batch *b, timbre_engine *engine, tb_batch_item *item)
-{
-    tb_codec_task task = {
-        .engine = engine, .input = item->input, .output = item->output, .is_batch = true};
-    tb_status st = tb_codec_result_init(&item->result, item->input, &item->err);
-    if (st == TIMBRE_OK && is_there(b, item))
-        return TB_BATCH_THERE;
-    if (st == TIMBRE_OK)
-        st = tb_dir_make(item->folder, &item->err);
-    if (st == TIMBRE_OK)
-        st = b->work->run(&task, b->work->user, &item->result, &item->err);
-    return state_of(st);
-}
-
 static tb_batch_item *take_item(batch *b)
 {
+    while (b->next < b->list.n && b->list.items[b->next].state == TB_BATCH_FAILED) {
+        b->next++; /* from the start */
+        b->n_ended++;
+    }
     if (b->next == b->list.n || b->has_no_space || timbre_cancel_is_requested(tb_signals_cancel()))
         return NULL;
     tb_batch_item *item = &b->list.items[b->next++];
@@ -90,12 +121,12 @@ static void *job_main(void *argument)
     job *j = argument;
     batch *b = j->owner;
     (void)pthread_mutex_lock(&b->lock);
-    for (tb_batch_item *item; (item = take_item(b)) != NULL;) {
+    while ((j->item = take_item(b)) != NULL) {
         (void)pthread_mutex_unlock(&b->lock);
-        tb_batch_state state = work_on(b, j->engine, item);
+        tb_batch_state state = work_on(j);
         (void)pthread_mutex_lock(&b->lock);
-        item->state = state;
-        b->has_no_space |= state == TB_BATCH_FAILED && item->err.code == TIMBRE_NO_SPACE;
+        j->item->state = state;
+        b->has_no_space |= state == TB_BATCH_FAILED && j->item->err.code == TIMBRE_NO_SPACE;
         b->n_ended++;
         (void)pthread_cond_signal(&b->ended);
     }
@@ -109,17 +140,24 @@ static void print_line(const batch *b, tb_batch_item *item)
 {
     static const char *const states[] = {
         [TB_BATCH_MADE] = "made", [TB_BATCH_THERE] = "there", [TB_BATCH_FAILED] = "failed"};
+    tb_error err = {0};
     json_t *facts = item->result.facts;
-    (void)json_object_set_new(facts, "state", json_string(states[item->state]));
-    if (item->state == TB_BATCH_FAILED)
-        (void)json_object_set_new(facts, "error", tb_error_to_json(&item->err));
-    char *text = json_dumps(facts, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
-    if (text != NULL)
-        printf("%s\n", text);
-    else
-        tb_app_warn(b->app, "no memory for the JSON answer about '%s'", item->input);
-    (void)fflush(stdout);
-    free(text);
+    bool is_whole = json_object_set_new(facts, "state", json_string(states[item->state])) == 0 &&
+                    (item->state != TB_BATCH_FAILED ||
+                     json_object_set_new(facts, "error", tb_error_to_json(&item->err)) == 0);
+    if (tb_json_print_line(is_whole ? json_incref(facts) : NULL, &err) == TIMBRE_OK)
+        return;
+    tb_error_name(&err, item->input);
+    (void)tb_app_report(b->app, &err);
+}
+
+/* In one line, and with --quiet too: standard output does not say which file is missing. */
+static void report_failure(const batch *b, const tb_batch_item *item)
+{
+    tb_error err = item->err;
+    tb_error_name(&err, item->input);
+    err.fix[0] = '\0';
+    (void)tb_app_report(b->app, &err);
 }
 
 static void note(const batch *b, size_t i, const tb_batch_item *item)
@@ -140,25 +178,33 @@ static void tell(batch *b, size_t i)
     tb_batch_item *item = &b->list.items[i];
     tb_meter_hide(&b->meter);
     if (item->state == TB_BATCH_FAILED)
-        tb_app_warn(b->app, "%s: %s", item->input, item->err.message);
-    else
+        report_failure(b, item);
+    else if (!item->is_other)
         note(b, i, item);
     tb_codec_show_warnings(b->app, &item->result, item->input);
-    if (b->app->wants_json && item->result.facts != NULL)
+    if (b->app->wants_json)
         print_line(b, item);
     else
         tb_codec_print_paths(&item->result);
     tb_codec_result_deinit(&item->result);
 }
 
-static void draw(batch *b, size_t n_ended)
+/* Of all files, with what the running ones have done; the lock is held. */
+static double fraction_of(const batch *b)
+{
+    double n_done = (double)b->n_ended;
+    for (int i = 0; i < b->n_jobs; i++)
+        n_done += b->jobs[i].item != NULL ? b->jobs[i].item->done : 0;
+    return n_done / (double)b->list.n;
+}
+
+static void draw(batch *b, size_t n_ended, double fraction)
 {
     char stage[48];
     if (b->meter.mode != TB_METER_BAR && b->meter.mode != TB_METER_JSON)
         return; /* a line for each file says enough */
     bool is_bar = b->meter.mode == TB_METER_BAR;
     (void)snprintf(stage, sizeof stage, is_bar ? "%zu of %zu" : "batch", n_ended, b->list.n);
-    double fraction = (double)n_ended / (double)b->list.n;
     tb_meter_update(&b->meter, &(timbre_progress){.struct_size = sizeof(timbre_progress),
                                                   .stage = stage,
                                                   .n_stages = 1,
@@ -181,11 +227,12 @@ static bool wait_for(batch *b, size_t i, bool *is_dropped)
     if (item->state <= TB_BATCH_RUNNING)
         (void)pthread_cond_timedwait(&b->ended, &b->lock, &until);
     size_t n_ended = b->n_ended;
+    double fraction = fraction_of(b);
     bool is_stopping = b->has_no_space || timbre_cancel_is_requested(tb_signals_cancel());
     bool has_ended = item->state > TB_BATCH_RUNNING;
     *is_dropped = item->state == TB_BATCH_WAITING && is_stopping;
     (void)pthread_mutex_unlock(&b->lock);
-    draw(b, n_ended);
+    draw(b, n_ended, fraction);
     return has_ended;
 }
 
@@ -262,17 +309,15 @@ static tb_status choose_folder(const batch *b, const char **out, tb_error *err)
 {
     const char *input = b->app->args.operands[0];
     *out = tb_args_value(&b->app->args, "output");
-    if (*out == NULL && !b->work->makes_own_names)
-        *out = input;
-    if (*out == NULL || (*out)[0] == '\0' || strcmp(*out, "-") == 0) {
-        tb_status st = tb_fail(err, TIMBRE_BAD_INPUT, "no output folder was named");
-        tb_fix(err, "name one with -o DIR");
-        return st;
-    }
     if (!tb_path_is_folder(input)) {
         tb_status st = tb_fail(err, access(input, F_OK) == 0 ? TIMBRE_BAD_INPUT : TIMBRE_NOT_FOUND,
                                "'%s' is no folder", input);
         tb_fix(err, "leave out --batch for a single file");
+        return st;
+    }
+    if (*out == NULL || (*out)[0] == '\0' || strcmp(*out, "-") == 0) {
+        tb_status st = tb_fail(err, TIMBRE_BAD_INPUT, "a batch needs an output folder");
+        tb_fix(err, "name one with -o DIR; it is made when missing");
         return st;
     }
     return tb_dir_make(*out, err);
@@ -297,13 +342,24 @@ static size_t count(const batch *b, tb_batch_state state)
     return n;
 }
 
-static tb_status summarize(const batch *b, tb_error *err)
+static size_t count_other(const batch *b)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < b->list.n; i++)
+        n += b->list.items[i].is_other;
+    return n;
+}
+
+/* What came of it, in a line. */
+static void summarize(const batch *b)
 {
     size_t n_failed = count(b, TB_BATCH_FAILED), n_dropped = count(b, TB_BATCH_DROPPED);
     tb_str line = {0};
     tb_str_appendf(&line, "%zu of %zu made", count(b, TB_BATCH_MADE), b->list.n);
     if (count(b, TB_BATCH_THERE) > 0)
         tb_str_appendf(&line, ", %zu there already", count(b, TB_BATCH_THERE));
+    if (count_other(b) > 0)
+        tb_str_appendf(&line, " (%zu with other parameters)", count_other(b));
     if (n_failed > 0)
         tb_str_appendf(&line, ", %zu failed", n_failed);
     if (n_dropped > 0)
@@ -312,12 +368,15 @@ static tb_status summarize(const batch *b, tb_error *err)
         tb_str_appendf(&line, "; %zu of other kinds left out", b->list.n_other);
     tb_app_note(b->app, "%s, in %.2f s", tb_str_text(&line), tb_clock_seconds() - b->started_s);
     tb_str_deinit(&line);
+}
+
+/* OK also where files failed: each was reported. */
+static tb_status judge(const batch *b, tb_error *err)
+{
     if (tb_signals_caught() != 0)
         return tb_fail(err, TIMBRE_CANCELLED, "interrupted");
     if (b->has_no_space)
         return tb_fail(err, TIMBRE_NO_SPACE, "the disk is full");
-    if (n_failed > 0)
-        return tb_fail(err, TIMBRE_FAILED, "%zu of %zu files failed", n_failed, b->list.n);
     return TIMBRE_OK;
 }
 
@@ -330,7 +389,10 @@ static tb_status run_all(batch *b, tb_error *err)
         tell_all(b);
     for (int i = 0; i < b->n_started; i++)
         (void)pthread_join(b->jobs[i].thread, NULL);
-    return st == TIMBRE_OK ? summarize(b, err) : st;
+    if (st != TIMBRE_OK)
+        return st;
+    summarize(b);
+    return judge(b, err);
 }
 
 static void deinit(batch *b)
@@ -357,7 +419,11 @@ int tb_batch_run(tb_app *app, const tb_codec_work *work)
         code = tb_app_fail(app, &err);
     } else if (run_all(&b, &err) != TIMBRE_OK) {
         code = tb_codec_exit_code(&err);
+        tb_fix(&err, "the same command%s goes on where this one ended",
+               b.replace ? " without --force" : "");
         (void)tb_app_report(app, &err);
+    } else if (count(&b, TB_BATCH_FAILED) > 0) {
+        code = timbre_status_exit_code(TIMBRE_FAILED);
     }
     deinit(&b);
     return code;

@@ -11,8 +11,6 @@
 #include "cli/endings.h"
 #include "engine/base/str.h"
 
-enum { FOLDERS_MAX_DEPTH = 32 }; /* a link may lead back up */
-
 typedef struct {
     tb_batch_list *list;
     const tb_codec_work *work;
@@ -53,7 +51,7 @@ static tb_status add(search *s, const char *path, const char *output_dir)
                        ? tb_strdup(output_dir)
                        : tb_codec_name_output(output_dir, path, s->work->ending);
     bool is_whole = item->input != NULL && item->folder != NULL && item->output != NULL;
-    return is_whole ? TIMBRE_OK : fail_memory(s->err);
+    return is_whole ? tb_codec_result_init(&item->result, path, s->err) : fail_memory(s->err);
 }
 
 static char *join(const char *folder, const char *name)
@@ -62,21 +60,28 @@ static char *join(const char *folder, const char *name)
     return tb_strf("%s%s%s", folder, has_slash ? "" : "/", name);
 }
 
-static tb_status search_folder(search *s, const char *folder, const char *output_dir, int depth);
+static tb_status search_folder(search *s, const char *folder, const char *output_dir);
 
-static tb_status look_at(search *s, const char *folder, const char *output_dir, const char *name,
-                         int depth)
+/* Of a file, or of the file that a link leads to; not of the folder that it leads to. */
+static bool look_up(const char *path, struct stat *info)
+{
+    if (lstat(path, info) != 0)
+        return false;
+    return !S_ISLNK(info->st_mode) || (stat(path, info) == 0 && !S_ISDIR(info->st_mode));
+}
+
+static tb_status look_at(search *s, const char *folder, const char *output_dir, const char *name)
 {
     struct stat info;
     char *path = join(folder, name);
     tb_status st = TIMBRE_OK;
     if (path == NULL) {
         st = fail_memory(s->err);
-    } else if (stat(path, &info) != 0) {
-        s->list->n_other++; /* a link that leads nowhere */
-    } else if (S_ISDIR(info.st_mode) && s->is_recursive && depth < FOLDERS_MAX_DEPTH) {
+    } else if (!look_up(path, &info)) {
+        s->list->n_other++;
+    } else if (S_ISDIR(info.st_mode) && s->is_recursive) {
         char *below = join(output_dir, name);
-        st = below == NULL ? fail_memory(s->err) : search_folder(s, path, below, depth + 1);
+        st = below == NULL ? fail_memory(s->err) : search_folder(s, path, below);
         free(below);
     } else if (S_ISREG(info.st_mode)) {
         if (is_wanted(s, name))
@@ -88,7 +93,7 @@ static tb_status look_at(search *s, const char *folder, const char *output_dir, 
     return st;
 }
 
-static tb_status search_folder(search *s, const char *folder, const char *output_dir, int depth)
+static tb_status search_folder(search *s, const char *folder, const char *output_dir)
 {
     DIR *dir = opendir(folder);
     if (dir == NULL)
@@ -97,7 +102,7 @@ static tb_status search_folder(search *s, const char *folder, const char *output
     /* cppcheck-suppress readdirCalled ; a stream of our own: readdir is as safe as readdir_r */
     for (struct dirent *entry; st == TIMBRE_OK && (entry = readdir(dir)) != NULL;)
         if (entry->d_name[0] != '.')
-            st = look_at(s, folder, output_dir, entry->d_name, depth);
+            st = look_at(s, folder, output_dir, entry->d_name);
     closedir(dir);
     return st;
 }
@@ -121,38 +126,48 @@ static void limit(tb_batch_list *list, double n_max)
         deinit_item(&list->items[--list->n]);
 }
 
-/* Of output names without their endings, which clips begin with too. */
+/* An item and its output's name without an ending, which clips begin with too. */
+typedef struct {
+    char *name; /* owned */
+    tb_batch_item *item;
+} place;
+
 static int compare_places(const void *a, const void *b)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    return strcmp(((const place *)a)->name, ((const place *)b)->name);
 }
 
-static tb_status find_twins(char **places, const tb_batch_list *list, tb_error *err)
+static void fail_twin(tb_batch_item *item, const tb_batch_item *twin)
+{
+    item->state = TB_BATCH_FAILED;
+    (void)tb_fail(&item->err, TIMBRE_BAD_INPUT, "'%.200s' and '%.200s' would become one file",
+                  item->input, twin->input);
+    tb_fix(&item->err, "choose one kind, such as --glob '*.wav'");
+}
+
+static tb_status find_twins(place *places, const tb_batch_list *list, tb_error *err)
 {
     for (size_t i = 0; i < list->n; i++) {
-        places[i] = tb_codec_name_output(list->items[i].folder, list->items[i].input, "");
-        if (places[i] == NULL)
+        tb_batch_item *item = &list->items[i];
+        places[i] = (place){tb_codec_name_output(item->folder, item->input, ""), item};
+        if (places[i].name == NULL)
             return fail_memory(err);
     }
     qsort(places, list->n, sizeof *places, compare_places);
     for (size_t i = 1; i < list->n; i++)
-        if (strcmp(places[i - 1], places[i]) == 0) {
-            tb_status st = tb_fail(err, TIMBRE_BAD_INPUT,
-                                   "several files would become '%s*': they differ only in their "
-                                   "endings",
-                                   places[i]);
-            tb_fix(err, "choose one kind, such as --glob '*.wav'");
-            return st;
+        if (compare_places(&places[i - 1], &places[i]) == 0) {
+            fail_twin(places[i - 1].item, places[i].item);
+            fail_twin(places[i].item, places[i - 1].item);
         }
     return TIMBRE_OK;
 }
 
 static tb_status check_twins(const tb_batch_list *list, tb_error *err)
 {
-    char **places = calloc(list->n + 1, sizeof *places);
+    place *places = calloc(list->n + 1, sizeof *places);
     tb_status st = places == NULL ? fail_memory(err) : find_twins(places, list, err);
     for (size_t i = 0; places != NULL && i < list->n; i++)
-        free(places[i]);
+        free(places[i].name);
     free(places);
     return st;
 }
@@ -167,7 +182,7 @@ tb_status tb_batch_list_init(tb_batch_list *list, const tb_app *app, const tb_co
                 .glob = tb_args_value(args, "glob"),
                 .is_recursive = tb_args_has(args, "recursive"),
                 .err = err};
-    tb_status st = search_folder(&s, folder, output_dir, 0);
+    tb_status st = search_folder(&s, folder, output_dir);
     if (st != TIMBRE_OK)
         return st;
     if (list->n == 0) {

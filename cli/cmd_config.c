@@ -34,17 +34,21 @@ static int list_json(tb_app *app)
     size_t n;
     const tb_setting *table = tb_settings_table(&n);
     json_t *values = json_object();
+    bool is_whole = true;
     for (size_t i = 0; i < n; i++) {
         char key[64];
         (void)snprintf(key, sizeof key, "%s.%s", table[i].section, table[i].name);
-        (void)json_object_set_new(values, key,
-                                  json_pack("{s:o, s:s, s:o}", "value",
-                                            tb_text_to_json(tb_settings_text(&app->settings, key)),
-                                            "origin", origin_names[app->settings.origin[i]],
-                                            "where", tb_text_to_json(where_of(&app->settings, i))));
+        is_whole &= json_object_set_new(
+                        values, key,
+                        json_pack("{s:o, s:s, s:o}", "value",
+                                  tb_text_to_json(tb_settings_text(&app->settings, key)), "origin",
+                                  origin_names[app->settings.origin[i]], "where",
+                                  tb_text_to_json(where_of(&app->settings, i)))) == 0;
     }
     tb_error err = {0};
-    tb_status st = tb_json_print(json_pack("{s:i, s:o}", "schema", 1, "settings", values), &err);
+    json_t *answer = is_whole ? json_pack("{s:i, s:O}", "schema", 1, "settings", values) : NULL;
+    tb_status st = tb_json_print(answer, &err);
+    json_decref(values);
     return st == TIMBRE_OK ? 0 : tb_app_report(app, &err);
 }
 

@@ -6,6 +6,7 @@
 #include "cli/codec_params.h"
 #include "cli/commands.h"
 #include "cli/endings.h"
+#include "cli/file_kind.h"
 #include "cli/signals.h"
 #include "timbre/spectrogram.h"
 
@@ -38,17 +39,21 @@ static json_t *level_to_json(double level)
     return isfinite(level) ? json_real(level) : json_null();
 }
 
-static void add_facts(const timbre_decode_report *report, tb_codec_result *result)
+static tb_status add_facts(const timbre_decode_report *report, tb_codec_result *result,
+                           tb_error *err)
 {
-    json_t *facts = json_pack("{s:i, s:i, s:i, s:f, s:i, s:f, s:I, s:s}", "width", report->width,
-                              "height", report->height, "channels", report->n_channels,
-                              "duration_seconds", report->duration_seconds, "sample_rate_hz",
-                              report->sample_rate_hz, "gain_db", report->gain_db, "clipped_samples",
-                              (json_int_t)report->n_clipped, "pcm_sha256", report->pcm_sha256);
-    (void)json_object_set_new(facts, "lufs", level_to_json(report->lufs));
-    (void)json_object_set_new(facts, "peak_dbtp", level_to_json(report->peak_dbtp));
-    (void)json_object_update(result->facts, facts);
-    json_decref(facts);
+    enum { MUCH_DB = 60 };
+    if (isfinite(report->gain_db) && report->gain_db > MUCH_DB)
+        tb_codec_result_warn(result, "almost blank image, raised by %.0f dB", report->gain_db);
+    return tb_codec_result_add_facts(
+        result,
+        json_pack("{s:i, s:i, s:i, s:f, s:i, s:o, s:I, s:s, s:o, s:o}", "width", report->width,
+                  "height", report->height, "channels", report->n_channels, "duration_seconds",
+                  report->duration_seconds, "sample_rate_hz", report->sample_rate_hz, "gain_db",
+                  level_to_json(report->gain_db), "clipped_samples", (json_int_t)report->n_clipped,
+                  "pcm_sha256", report->pcm_sha256, "lufs", level_to_json(report->lufs),
+                  "peak_dbtp", level_to_json(report->peak_dbtp)),
+        err);
 }
 
 static tb_status run(const tb_codec_task *task, const void *user, tb_codec_result *result,
@@ -77,8 +82,7 @@ static tb_status run(const tb_codec_task *task, const void *user, tb_codec_resul
     if (st != TIMBRE_OK)
         return st;
     tb_codec_result_add_path(result, task->output, false);
-    add_facts(&report, result);
-    return TIMBRE_OK;
+    return add_facts(&report, result, err);
 }
 
 static void describe(const json_t *facts, tb_str *out)
@@ -119,6 +123,7 @@ int tb_cmd_decode(tb_app *app)
         .input_endings = tb_image_endings,
         .ending = ending != NULL ? ending : timbre_audio_formats()[0],
         .endings = timbre_audio_formats(),
+        .check_kind = tb_file_kind_want_image,
         .needs_engine = true,
         .user = &d,
         .run = run,

@@ -282,16 +282,18 @@ int tb_cmd_doctor(tb_app *app)
 {
     examination e = {.app = app};
     json_t *results = json_array();
+    bool is_whole = true; /* each check has its entry */
     verdict worst = OK;
     begin(&e);
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
         e.fix[0] = '\0';
         checks[i].run(&e);
         worst = e.result > worst ? e.result : worst;
-        (void)json_array_append_new(
-            results, json_pack("{s:s, s:s, s:o, s:o}", "check", checks[i].name, "result",
-                               verdict_names[e.result], "text", tb_text_to_json(e.text), "fix",
-                               e.fix[0] != '\0' ? tb_text_to_json(e.fix) : json_null()));
+        is_whole &= json_array_append_new(
+                        results,
+                        json_pack("{s:s, s:s, s:o, s:o}", "check", checks[i].name, "result",
+                                  verdict_names[e.result], "text", tb_text_to_json(e.text), "fix",
+                                  e.fix[0] != '\0' ? tb_text_to_json(e.fix) : json_null())) == 0;
         if (!app->wants_json)
             print_check(&e, checks[i].name);
     }
@@ -304,7 +306,9 @@ int tb_cmd_doctor(tb_app *app)
         return worst == FAIL;
     }
     tb_error err = {0};
-    json_t *answer = json_pack("{s:i, s:b, s:o}", "schema", 1, "ok", worst != FAIL, "checks",
-                               results);
+    json_t *answer = is_whole ? json_pack("{s:i, s:b, s:O}", "schema", 1, "ok", worst != FAIL,
+                                          "checks", results)
+                              : NULL;
+    json_decref(results);
     return tb_json_print(answer, &err) == TIMBRE_OK ? worst == FAIL : tb_app_report(app, &err);
 }

@@ -1,11 +1,14 @@
 /* timbre encode: a sound becomes a spectrogram image. */
+#include <math.h>
 #include <string.h>
 
 #include "cli/codec.h"
 #include "cli/codec_params.h"
 #include "cli/commands.h"
 #include "cli/endings.h"
+#include "cli/file_kind.h"
 #include "cli/signals.h"
+#include "timbre/audio.h"
 #include "timbre/spectrogram.h"
 
 typedef struct {
@@ -14,19 +17,49 @@ typedef struct {
     bool replace;
 } encoding;
 
-static void add_facts(const timbre_encode_report *report, tb_codec_result *result)
+static int count_channels(const char *path)
 {
-    json_t *facts = json_pack("{s:i, s:i, s:f, s:f, s:i, s:i}", "width", report->width, "height",
-                              report->height, "max_value", report->max_value, "duration_seconds",
-                              report->duration_seconds, "sample_rate_hz", report->sample_rate_hz,
-                              "empty_bands", report->n_empty_bands);
-    (void)json_object_update(result->facts, facts);
-    json_decref(facts);
+    timbre_audio *audio = NULL;
+    timbre_audio_info info = {.struct_size = sizeof info};
+    if (timbre_audio_open(path, &audio, NULL) != TIMBRE_OK)
+        return 0;
+    timbre_audio_get_info(audio, &info);
+    timbre_audio_close(audio);
+    return info.n_channels;
+}
+
+static void add_warnings(const timbre_encode_report *report, const char *input, bool is_stereo,
+                         tb_codec_result *result)
+{
+    if (report->max_value == 0)
+        tb_codec_result_warn(result, "the image is blank: the sound is silent%s",
+                             !is_stereo && count_channels(input) > 1
+                                 ? ", or its channels cancel out: try --stereo"
+                                 : "");
+    if (report->offset > 0.02)
+        tb_codec_result_warn(result,
+                             "the samples have an offset of %.0f %% of full scale, which takes the "
+                             "place of the sound in the lowest bands: take it away first",
+                             100 * report->offset);
+    if (report->width == 1)
+        tb_codec_result_warn(result, "1 pixel cannot be decoded: the sound is shorter than a step");
     if (report->n_empty_bands > 0)
         tb_codec_result_warn(result,
                              "%d of %d bands stay empty: above half the rate of %d Hz, or narrower "
                              "than the transform can tell",
                              report->n_empty_bands, report->height, report->sample_rate_hz);
+}
+
+static tb_status add_facts(const timbre_encode_report *report, tb_codec_result *result,
+                           tb_error *err)
+{
+    return tb_codec_result_add_facts(
+        result,
+        json_pack("{s:i, s:i, s:f, s:f, s:i, s:i}", "width", report->width, "height",
+                  report->height, "max_value", report->max_value, "duration_seconds",
+                  report->duration_seconds, "sample_rate_hz", report->sample_rate_hz, "empty_bands",
+                  report->n_empty_bands),
+        err);
 }
 
 static tb_status run(const tb_codec_task *task, const void *user, tb_codec_result *result,
@@ -48,8 +81,25 @@ static tb_status run(const tb_codec_task *task, const void *user, tb_codec_resul
     if (st != TIMBRE_OK)
         return st;
     tb_codec_result_add_path(result, task->output, false);
-    add_facts(&report, result);
-    return TIMBRE_OK;
+    add_warnings(&report, task->input, e->params.stereo != 0, result);
+    return add_facts(&report, result, err);
+}
+
+/* Whether an image was made with the parameters asked for, as far as its EXIF block says. A batch
+ * asks for a rate. */
+static bool is_same(const char *output, const void *user)
+{
+    const timbre_spectrogram_params *p = &((const encoding *)user)->params;
+    timbre_image_info info = {.struct_size = sizeof info, .params.struct_size = sizeof info.params};
+    const timbre_spectrogram_params *q = &info.params;
+    if (timbre_image_read_info(output, &info, NULL) != TIMBRE_OK || !info.has_params)
+        return false;
+    return p->stereo == q->stereo && p->sample_rate_hz == q->sample_rate_hz &&
+           p->step_size_ms == q->step_size_ms && p->window_duration_ms == q->window_duration_ms &&
+           p->padded_duration_ms == q->padded_duration_ms &&
+           p->num_frequencies == q->num_frequencies && p->min_frequency_hz == q->min_frequency_hz &&
+           p->max_frequency_hz == q->max_frequency_hz &&
+           fabs(p->power_for_image - q->power_for_image) <= 1e-6 * p->power_for_image;
 }
 
 static void describe(const json_t *facts, tb_str *out)
@@ -90,6 +140,20 @@ static tb_status read_options(const tb_args *args, encoding *e, tb_error *err)
                                          : timbre_spectrogram_params_check(&e->params, err);
 }
 
+/* What the options lead to, whatever the sound is. */
+static void note_choices(tb_app *app, const encoding *e)
+{
+    static const char *const options[] = {"mel-scale-type", "mel-scale-norm"};
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        const char *value = tb_args_value(&app->args, options[i]);
+        if (value != NULL && strcmp(value, "slaney") == 0)
+            tb_app_note(app, "the image does not say so: give --%s slaney to decode too",
+                        options[i]);
+    }
+    if (e->params.stereo && makes_jpeg(&app->args))
+        tb_app_note(app, "in a JPEG the channels run into each other: PNG keeps them apart");
+}
+
 int tb_cmd_encode(tb_app *app)
 {
     encoding e = {0};
@@ -102,10 +166,13 @@ int tb_cmd_encode(tb_app *app)
         .input_endings = tb_audio_endings,
         .ending = ending != NULL ? ending : tb_image_endings[0],
         .endings = tb_image_endings,
+        .check_kind = tb_file_kind_want_sound,
         .needs_engine = true,
         .user = &e,
         .run = run,
         .describe = describe,
+        .is_same = is_same,
     };
+    note_choices(app, &e);
     return tb_codec_run(app, &work);
 }

@@ -141,14 +141,7 @@ static void write_inbox(const generation *g, const timbre_take *take)
 static tb_status print_event(const char *event, const char *name, json_t *value, tb_error *err)
 {
     json_t *line = json_pack("{s:i, s:s, s:o}", "schema", 1, "event", event, name, value);
-    char *text = json_dumps(line, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
-    json_decref(line);
-    if (text == NULL)
-        return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for an event");
-    printf("%s\n", text);
-    (void)fflush(stdout);
-    free(text);
-    return TIMBRE_OK;
+    return tb_json_print_line(line, err);
 }
 
 static tb_status print_result(generation *g, const timbre_take *take, tb_error *err)

@@ -54,6 +54,19 @@ static int print_unknown(tb_app *app, const char *word)
     return tb_app_fail(app, &err);
 }
 
+/* The names that stand for a command and an option; the overview has room for plain ones only. */
+static void print_batch_names(void)
+{
+    size_t n, n_printed = 0;
+    const tb_command *commands = tb_commands(&n);
+    printf("Whole folders, as riffusion calls it:");
+    for (size_t i = 0; i < n; i++)
+        for (const tb_alias *alias = commands[i].aliases; alias->name != NULL; alias++)
+            if (alias->option != NULL)
+                printf("%s %s", n_printed++ == 0 ? "" : ",", alias->name);
+    printf("\n");
+}
+
 static int print_overview(void)
 {
     size_t n;
@@ -63,6 +76,7 @@ static int print_overview(void)
     for (size_t i = 0; i < n; i++)
         printf("%s %s", i == 0 ? "" : ",", topics[i].name);
     printf("\n");
+    print_batch_names();
     return 0;
 }
 

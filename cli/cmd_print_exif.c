@@ -9,6 +9,7 @@
 #include "cli/app.h"
 #include "cli/codec_output.h"
 #include "cli/commands.h"
+#include "cli/file_kind.h"
 #include "cli/text.h"
 #include "timbre/spectrogram.h"
 
@@ -64,14 +65,19 @@ static void print_text(const timbre_image_info *info)
         print_real("MAX_VALUE", info->max_value);
 }
 
+static json_t *number_to_json(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
 static tb_status print_json(const char *path, const timbre_image_info *info, tb_error *err)
 {
     json_t *tags = json_object();
     for (int i = 0; i < N_INT_TAGS; i++)
         (void)json_object_set_new(tags, int_tags[i].name, json_integer(value_of(&info->params, i)));
-    (void)json_object_set_new(tags, "POWER_FOR_IMAGE", json_real(info->params.power_for_image));
-    (void)json_object_set_new(tags, "MAX_VALUE",
-                              isfinite(info->max_value) ? json_real(info->max_value) : json_null());
+    (void)json_object_set_new(tags, "POWER_FOR_IMAGE",
+                              number_to_json(info->params.power_for_image));
+    (void)json_object_set_new(tags, "MAX_VALUE", number_to_json(info->max_value));
     return tb_json_print(json_pack("{s:i, s:o, s:i, s:i, s:s, s:o}", "schema", 1, "path",
                                    tb_text_to_json(path), "width", info->width, "height",
                                    info->height, "format", info->format, "exif", tags),
@@ -105,6 +111,8 @@ int tb_cmd_print_exif(tb_app *app)
         return tb_app_fail(app, &err);
     }
     tb_status st = tb_codec_check_input(app->args.operands[0], "image", &err);
+    if (st == TIMBRE_OK)
+        st = tb_file_kind_want_image(app->args.operands[0], &err);
     if (st == TIMBRE_OK)
         st = print_tags(app, app->args.operands[0], &err);
     return st == TIMBRE_OK ? 0 : tb_app_fail(app, &err);

@@ -7,6 +7,7 @@
 #include "cli/codec.h"
 #include "cli/commands.h"
 #include "cli/endings.h"
+#include "cli/file_kind.h"
 #include "cli/signals.h"
 #include "engine/base/path.h"
 #include "engine/base/str.h"
@@ -124,6 +125,7 @@ int tb_cmd_sample_clips(tb_app *app)
         .input_name = "audio file",
         .input_endings = tb_audio_endings,
         .makes_own_names = true,
+        .check_kind = tb_file_kind_want_sound,
         .user = &s,
         .run = run,
         .describe = describe,

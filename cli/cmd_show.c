@@ -6,6 +6,7 @@
 
 #include "cli/app.h"
 #include "cli/commands.h"
+#include "cli/file_kind.h"
 #include "cli/music.h"
 #include "cli/text.h"
 #include "engine/base/file.h"
@@ -214,12 +215,22 @@ static void show_text(const tb_app *app, const facts *f)
         show_take(app, f->metadata, f->recipe);
 }
 
+/* What an image is stands in its EXIF block. */
+static void explain_image(const char *path, tb_error *err)
+{
+    if (tb_file_kind_want_sound(path, err) != TIMBRE_OK && err->fix[0] != '\0')
+        tb_fix(err, "timbre print-exif '%.200s' shows the parameters of a spectrogram image", path);
+}
+
 static int show_audio(tb_app *app, const char *path)
 {
     tb_error err = {0};
     facts f = {0};
-    if (read_facts(path, &f, &err) != TIMBRE_OK)
+    if (read_facts(path, &f, &err) != TIMBRE_OK) {
+        if (err.code == TIMBRE_BAD_FILE)
+            explain_image(path, &err);
         return tb_app_fail(app, &err);
+    }
     int code = 0;
     if (app->wants_json)
         code = show_json(app, &f);

@@ -1,11 +1,10 @@
 /* timbre spectrogram: a sound to look at, in the terminal or as a picture with axes. */
-#include <fcntl.h>
 #include <jansson.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/app.h"
 #include "cli/commands.h"
+#include "cli/file_kind.h"
 #include "cli/meter.h"
 #include "cli/signals.h"
 #include "cli/text.h"
@@ -68,22 +67,6 @@ static void choose_size(look *k, timbre_view_options *options)
     tb_view_paper_cells(&k->paper, &options->width, &options->height);
 }
 
-/* A picture has no sound in it, but may become one. */
-static void explain_image(const char *path, tb_error *err)
-{
-    static const char *const heads[] = {"\x89PNG", "\xff\xd8\xff"};
-    char head[5] = "";
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    ssize_t n = fd < 0 ? 0 : read(fd, head, 4);
-    if (fd >= 0)
-        close(fd);
-    for (size_t i = 0; n == 4 && i < sizeof heads / sizeof heads[0]; i++)
-        if (strncmp(head, heads[i], strlen(heads[i])) == 0) {
-            (void)tb_fail(err, TIMBRE_BAD_FILE, "'%s' is an image, not a sound", path);
-            tb_fix(err, "timbre decode '%.200s' makes sound of a spectrogram image", path);
-        }
-}
-
 static tb_status make_view(look *k, tb_error *err)
 {
     const tb_args *args = &k->app->args;
@@ -102,8 +85,8 @@ static tb_status make_view(look *k, tb_error *err)
     if (st == TIMBRE_OK)
         st = timbre_view_new(k->engine, k->input, &options, &k->view, err);
     tb_meter_clear(&k->meter);
-    if (st == TIMBRE_BAD_FILE)
-        explain_image(k->input, err);
+    if (st == TIMBRE_BAD_FILE && tb_file_kind_want_sound(k->input, err) != TIMBRE_OK)
+        st = err->code; /* in better words */
     return st;
 }
 

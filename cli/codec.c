@@ -57,6 +57,14 @@ void tb_codec_result_add_path(tb_codec_result *result, const char *path, bool is
         (void)json_object_set_new(result->facts, "path", tb_text_to_json(path));
 }
 
+tb_status tb_codec_result_add_facts(tb_codec_result *result, json_t *facts, tb_error *err)
+{
+    bool is_whole = facts != NULL && json_object_update(result->facts, facts) == 0;
+    json_decref(facts);
+    return is_whole ? TIMBRE_OK
+                    : tb_fail(err, TIMBRE_INTERNAL, "what was made could not be described");
+}
+
 void tb_codec_result_warn(tb_codec_result *result, const char *fmt, ...)
 {
     char text[512];
@@ -164,6 +172,8 @@ static tb_status prepare(const tb_app *app, const tb_codec_work *work, tb_codec_
         st = tb_codec_check_options(&app->args, err);
     if (st == TIMBRE_OK)
         st = tb_codec_check_input(input, work->input_name, err);
+    if (st == TIMBRE_OK)
+        st = work->check_kind(input, err);
     return st == TIMBRE_OK ? tb_codec_choose_output(app, work, input, output, err) : st;
 }
 
@@ -193,8 +203,15 @@ int tb_codec_run(tb_app *app, const tb_codec_work *work)
 {
     tb_error err = {0};
     if (app->args.n_operands == 0) {
-        (void)tb_fail(&err, TIMBRE_BAD_INPUT, "no %s was named", work->input_name);
-        tb_fix(&err, "timbre %s %s", app->args.command->name, app->args.command->operands);
+        const tb_command *command = app->args.command;
+        bool is_batch = tb_args_has(&app->args, "batch");
+        (void)tb_fail(&err, TIMBRE_BAD_INPUT, "no %s was named",
+                      is_batch ? "folder" : work->input_name);
+        if (is_batch)
+            tb_fix(&err, "timbre %s FOLDER --batch -o DIR", command->name);
+        else
+            tb_fix(&err, "timbre %s %s%s", command->name, command->operands,
+                   work->makes_own_names ? " -o DIR" : "");
         return tb_app_fail(app, &err);
     }
     if (tb_args_has(&app->args, "device"))

@@ -33,6 +33,8 @@ typedef struct tb_codec_work {
     const char *ending;               /* of what is made, where no file is named */
     const char *const *endings;       /* what it may be */
     bool makes_own_names;             /* in an output folder, which must be named */
+    /* The first look at the input: tb_file_kind_want_sound or _image. */
+    tb_status (*check_kind)(const char *path, tb_error *err);
     bool needs_engine;
     const void *user; /* the command's own; read by several threads */
     /*
@@ -46,6 +48,8 @@ typedef struct tb_codec_work {
     void (*describe)(const json_t *facts, tb_str *out);
     /* With makes_own_names: whether all of the output is in the folder. */
     bool (*is_there)(const char *input, const char *folder, const void *user);
+    /* Whether what a batch finds at `output` is what this work would make; may be NULL: it is. */
+    bool (*is_same)(const char *output, const void *user);
 } tb_codec_work;
 
 /* Run the work for the operand, or with --batch for the folder that it is. Returns the exit code.
@@ -56,6 +60,10 @@ int tb_codec_run(tb_app *app, const tb_codec_work *work);
 
 /* A file that was made: "path" of the facts, in "paths" where the work makes several. */
 void tb_codec_result_add_path(tb_codec_result *result, const char *path, bool is_one_of_several);
+/* Takes the reference to an object of more facts. INTERNAL for NULL, which json_pack makes of a
+ * number that JSON does not have. */
+TB_MUST_USE tb_status tb_codec_result_add_facts(tb_codec_result *result, json_t *facts,
+                                                tb_error *err);
 void tb_codec_result_warn(tb_codec_result *result, const char *fmt, ...) TB_PRINTF(2, 3);
 
 /* For batch.h. */

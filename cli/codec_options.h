@@ -81,7 +81,7 @@ static const char *const image_choices[] = {"png", "jpg", "jpeg", NULL};
 #define OPTION_JOBS                                                                                \
     {                                                                                              \
         .name = "jobs", .rule = {TB_VALUE_INTEGER, 1, TB_THREADS_MAX, NULL}, .value_name = "N",    \
-        .help = "with --batch: files at a time"                                                    \
+        .default_text = "one a thread, up to 4", .help = "with --batch: files at a time"           \
     }
 #define OPTION_GLOB                                                                                \
     {                                                                                              \
@@ -157,7 +157,7 @@ static const tb_option encode_options[] = {
      .rule = {TB_VALUE_INTEGER, 1, 100, NULL},
      .value_name = "N",
      .default_text = "75",
-     .help = "of a JPEG image, 1 to 100"},
+     .help = "quality of a JPEG image, 1 to 100"},
     OPTION_MEL_NORM,
     OPTION_MEL_TYPE,
     OPTION_GLOB,
@@ -185,12 +185,12 @@ static const tb_option decode_options[] = {
     {.name = "phase",
      .value_name = "NAME",
      .words = timbre_phase_names,
-     .help = "how phases are found"},
+     .help = "where the search for phases begins"},
     {.name = "inverse-mel",
      .rule = {.kind = TB_VALUE_CHOICE, .choices = inverse_choices},
      .value_name = "NAME",
      .default_text = "lstsq",
-     .help = "lstsq, exact; sgd, as the server of 2022"},
+     .help = "bands to bins: exact lstsq, or sgd as in 2022"},
     {.name = "master",
      .rule = {.kind = TB_VALUE_CHOICE, .choices = master_choices},
      .value_name = "NAME",
@@ -200,18 +200,18 @@ static const tb_option decode_options[] = {
      .rule = {TB_VALUE_INTEGER, 0, TB_GRIFFIN_LIM_MAX_ITER, NULL},
      .value_name = "N",
      .default_text = "32",
-     .help = "of Griffin-Lim"},
+     .help = "rounds of Griffin-Lim"},
     {.name = "mel-iterations",
      .rule = {TB_VALUE_INTEGER, 1, TB_MEL_MAX_ITER, NULL},
      .value_name = "N",
      .default_text = "200",
-     .help = "of --inverse-mel sgd"},
+     .help = "steps of --inverse-mel sgd"},
     {.name = "seed",
      .short_name = 's',
      .rule = {TB_VALUE_INTEGER, 0, (double)TB_SEED_MAX, NULL},
      .value_name = "N",
      .default_text = "0",
-     .help = "of the phases to begin with"},
+     .help = "seed of the random phases and of sgd"},
     {.name = "extension",
      .value_name = "EXT",
      .words = timbre_audio_formats,
@@ -222,7 +222,7 @@ static const tb_option decode_options[] = {
     OPTION_JSON,
     OPTION_PROGRESS,
     OPTION_STEREO,
-    OPTION_SAMPLE_RATE("of the sound that was encoded"),
+    OPTION_SAMPLE_RATE("rate of the sound that was encoded"),
     OPTION_STEP_SIZE,
     OPTION_NUM_FREQUENCIES,
     OPTION_MIN_FREQUENCY,
@@ -299,9 +299,15 @@ static const tb_option print_exif_options[] = {
 /* What --batch does, the same in each. */
 #define TEXT_BATCH                                                                                 \
     "With --batch the operand is a folder: its files of the right kind are worked through in the " \
-    "order of their names, several at a time. What is there already is left alone without "        \
-    "--force, so that a batch can be taken up again. A file that fails is named and skipped; the " \
-    "exit code is 1 when there was one. With --json each file gets one JSON object on a line."
+    "order of their names, several at a time, and -o must name a folder for what is made. What "   \
+    "is there already is left alone without --force, so that a batch can be taken up again. A "    \
+    "file that fails is named and skipped, and so are two that would become one; the exit code "   \
+    "is 1 when there was one. With --json each file gets one JSON object on a line."
+
+/* Of names that are not given. */
+#define TEXT_NAMES                                                                                 \
+    "A name that Timbre chooses itself gets a number when the file exists; a name given with -o "  \
+    "is an error then, without --force. A folder given with -o is made when its name ends in /."
 
 static const char *const encode_text[] = {
     "Makes a spectrogram image from a sound, as riffusion does: one pixel is a step in time across "
@@ -310,6 +316,7 @@ static const char *const encode_text[] = {
     "The sound may have any rate and any length; --sample-rate resamples it first. Mono mixes all "
     "channels; --stereo keeps two. JPEG blurs colours, so that the channels of a stereo image run "
     "into each other; PNG keeps every pixel.",
+    TEXT_NAMES,
     TEXT_BATCH,
     "A batch makes stereo images at 44,100 Hz unless --mono or --sample-rate says otherwise, as "
     "riffusion's audio-to-images-batch, whose name works too.",
@@ -319,10 +326,14 @@ static const char *const decode_text[] = {
     "Makes sound from a spectrogram image, PNG or JPEG, of timbre encode, riffusion or another "
     "program. The parameters come from the EXIF block of the image; without one riffusion's "
     "defaults are used, and that is said. An option for a parameter beats both. Prints the path.",
-    "An image has no phases: they are found by Griffin and Lim's iteration. The same image, "
-    "options and seed give the same samples for any number of threads. "
+    "An image has no phases: they are found by Griffin and Lim's iteration, which --phase "
+    "griffin-lim begins at random. --phase spsi begins with phases that follow the peaks of the "
+    "picture as tones: better for tonal music and for few --iterations, not for drums.",
+    "The same image, options and seed give the same samples for any number of threads. "
     "--master riffusion has the levels of the original, which clip; clean does not clip.",
-    TEXT_BATCH, NULL};
+    TEXT_NAMES,
+    TEXT_BATCH,
+    NULL};
 
 static const char *const sample_clips_text[] = {
     "Cuts pieces from random places of a sound and prints the path of each. The name of a clip "

@@ -13,8 +13,9 @@ TB_MUST_USE tb_status tb_codec_check_options(const tb_args *args, tb_error *err)
 /* Whether `path` can be read as a file; `name` ("audio file") is for messages. */
 TB_MUST_USE tb_status tb_codec_check_input(const char *path, const char *name, tb_error *err);
 
-/* The file to make from `input`; a folder where the work makes its own names. Owned (free), in
- * *out. EXISTS, NOT_FOUND, PERMISSION, BAD_INPUT. */
+/* The file to make from `input`; a folder where the work makes its own names. A name that is not
+ * given with -o gets a number when it is taken, and a folder that is given is made. Owned (free),
+ * in *out. EXISTS, NOT_FOUND, PERMISSION, BAD_INPUT. */
 TB_MUST_USE tb_status tb_codec_choose_output(const tb_app *app, const tb_codec_work *work,
                                              const char *input, char **out, tb_error *err);
 

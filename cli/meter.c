@@ -94,13 +94,13 @@ static int print_left(FILE *out, double fraction, double elapsed_s)
  */
 static void draw_bar(tb_meter *m, const timbre_progress *p)
 {
-    enum { TEXT_COLUMNS = 8 + 2 + 5 + 13 }; /* stage, frame, percent, time left */
-    int columns = tb_terminal_columns() - TEXT_COLUMNS - 1;
+    enum { TEXT_COLUMNS = 1 + 2 + 5 + 13 }; /* blank, frame, percent, time left */
+    int wide = tb_utf8_columns(p->stage, strlen(p->stage));
+    int pad = wide < 7 ? 7 - wide : 0;
+    int columns = tb_terminal_columns() - wide - pad - TEXT_COLUMNS - 1;
     columns = columns > 40 ? 40 : columns;
     fputs("\033[?2026h", m->out);
     tb_line_rewind(m->out, m->is_drawn ? m->drawn_columns : 0);
-    int wide = tb_utf8_columns(p->stage, strlen(p->stage));
-    int pad = wide < 7 ? 7 - wide : 0;
     fprintf(m->out, "%s%*s ", p->stage, pad, "");
     m->drawn_columns = wide + pad + 1;
     if (columns >= 4) {

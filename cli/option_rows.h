@@ -26,7 +26,7 @@
 #define OPTION_CPU                                                                                 \
     {                                                                                              \
         .name = "cpu", .setting = "engine.cpu", .value_name = "NAME",                              \
-        .help = "kernels: auto, ref, avx2, neon; same result"                                      \
+        .help = "kernels: auto, avx2, neon; ref to check, slow"                                    \
     }
 #define OPTION_PROGRESS                                                                            \
     {                                                                                              \

@@ -85,7 +85,7 @@ static const tb_setting table[] = {
      "TIMBRE_CPU",
      "cpu",
      NULL,
-     "kernels of the processor; auto: the fastest that it can run"},
+     "kernels of the processor; auto: the fastest that it can run; ref: slow, for checks"},
     {"play",
      "volume",
      {TB_VALUE_INTEGER, 0, 100, NULL},

@@ -14,7 +14,9 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "cli/codec.h"
 #include "engine/base/hash.h"
+#include "engine/spectrogram/image_file.h"
 #include "tests/support/program.h"
 #include "tests/support/tone.h"
 #include "timbre/audio.h"
@@ -139,9 +141,8 @@ static void stereo_goes_through_the_image(void **state)
     read_audio("two.wav", &info);
     assert_int_equal(info.n_channels, 2);
     program_run(&home, &result, "decode", "two.png", "--mono", "-o", "mixed.wav", NULL);
-    assert_done();
-    read_audio("mixed.wav", &info);
-    assert_int_equal(info.n_channels, 1);
+    assert_int_equal(result.exit_code, 2); /* mono is grey: the red of it would be silence */
+    assert_non_null(strstr(result.err, "decode it with --stereo"));
 }
 
 static void every_option_changes_the_image(void **state)
@@ -437,6 +438,8 @@ static void bad_input_is_refused_before_the_work(void **state)
         {{"sample-clips", "tone.wav", "-o", "folder", "--duration-ms", "5000"}, "", 2},
         {{"print-exif"}, "no image was named", 2},
         {{"print-exif", "tone.wav"}, "tone.wav", 1},
+        {{"encode", "-", "-o", "new.png"}, "standard input cannot be the audio file", 2},
+        {{"encode", "tone.wav", "-o", "absent", "--image-extension", "jpg"}, "ends in /", 2},
     };
     assert_int_equal(mkdir("folder", 0777), 0);
     program_write_file("text.wav", "this is no sound");
@@ -449,6 +452,180 @@ static void bad_input_is_refused_before_the_work(void **state)
         assert_string_equal(result.out, "");
     }
     assert_int_equal(program_count_files(".", ""), n_before);
+}
+
+static void names_of_our_choice_get_a_number(void **state)
+{
+    (void)state;
+    char before[TB_SHA256_HEX_BYTES], after[TB_SHA256_HEX_BYTES];
+    tone_write("again.song.wav", RATE_HZ, 1, N_FRAMES / 4);
+    hash("again.song.wav", before);
+    program_run(&home, &result, "encode", "again.song.wav", "-q", NULL);
+    assert_string_equal(result.out, "again.song.png\n");
+    program_run(&home, &result, "decode", "again.song.png", "--iterations", "1", "-q", NULL);
+    assert_done();
+    assert_string_equal(result.out, "again.song-2.wav\n");
+    program_run(&home, &result, "decode", "again.song.png", "--iterations", "1", "-q", NULL);
+    assert_string_equal(result.out, "again.song-3.wav\n");
+    program_run(&home, &result, "encode", "again.song.wav", "-q", NULL);
+    assert_string_equal(result.out, "again.song-2.png\n");
+    hash("again.song.wav", after);
+    assert_string_equal(before, after);
+    program_run(&home, &result, "encode", "again.song.wav", "-q", "--force", NULL);
+    assert_string_equal(result.out, "again.song.png\n");
+}
+
+static void a_folder_that_ends_in_a_slash_is_made(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "decode", "small.png", "-o", "made/for/it/", "--extension", "flac",
+                "--iterations", "1", "-q", NULL);
+    assert_done();
+    assert_string_equal(result.out, "made/for/it/small.flac\n");
+    assert_int_equal(access("made/for/it/small.flac", R_OK), 0);
+}
+
+static void the_wrong_way_round_names_the_right_command(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *args[4], *message, *fix;
+    } cases[] = {
+        {{"decode", "tone.wav"}, "is a sound, not an image", "timbre encode 'tone.wav'"},
+        {{"decode", "tone.wav", "-o", "tone.wav"}, "is a sound", "timbre encode 'tone.wav'"},
+        {{"decode", "nothing.mp3"}, "is a sound", "timbre encode"},
+        {{"encode", "small.png"}, "is an image, not a sound", "timbre decode 'small.png'"},
+        {{"encode", "small.png", "-o", "small.png"}, "is an image", "timbre decode 'small.png'"},
+        {{"sample-clips", "small.png", "-o", "x"}, "is an image", "timbre decode 'small.png'"},
+        {{"spectrogram", "small.png"}, "is an image", "timbre decode 'small.png'"},
+        {{"show", "small.png"}, "is an image", "timbre print-exif 'small.png'"},
+        {{"print-exif", "tone.wav"}, "is a sound", "timbre encode 'tone.wav'"},
+        {{"decode", "photo.bmp"}, "is a BMP image, not PNG or JPEG", "convert it to PNG"},
+        {{"decode", "photo.gif"}, "is a GIF image, not PNG or JPEG", "convert it to PNG"},
+        {{"decode", "photo.webp"}, "is a WebP image, not PNG or JPEG", "convert it to PNG"},
+        {{"decode", "photo.tif"}, "is a TIFF image, not PNG or JPEG", "convert it to PNG"},
+    };
+    program_write_file("nothing.mp3", "");
+    program_write_file("photo.bmp", "BM and so on");
+    program_write_file("photo.gif", "GIF89a");
+    program_write_file("photo.webp", "RIFFsizeWEBPVP8 ");
+    FILE *tiff = fopen("photo.tif", "wb");
+    assert_int_equal(fwrite("MM\0*", 1, 4, tiff), 4);
+    assert_int_equal(fclose(tiff), 0);
+    int n_before = program_count_files(".", "");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *const *a = cases[i].args;
+        program_run(&home, &result, a[0], a[1], a[2], a[3], NULL);
+        if (result.exit_code != 1 || strstr(result.err, cases[i].message) == NULL ||
+            strstr(result.err, cases[i].fix) == NULL)
+            fail_msg("%s %s: %d %s", a[0], a[1], result.exit_code, result.err);
+    }
+    assert_int_equal(program_count_files(".", ""), n_before);
+}
+
+/* Stereo of which the mix is silent: each channel is silent with a sign of 0, else the right one is
+ * the left one times `sign`. */
+static void write_cancelling(const char *path, int sign)
+{
+    enum { HEADER_BYTES = 44, FRAME_BYTES = 4, FRAMES = 2000 };
+    size_t length;
+    tone_write(path, RATE_HZ, 2, FRAMES);
+    char *bytes = program_read_file(path, &length);
+    assert_int_equal(length, HEADER_BYTES + FRAME_BYTES * FRAMES);
+    for (size_t at = HEADER_BYTES; at < length; at += FRAME_BYTES) {
+        int16_t frame[2];
+        memcpy(frame, bytes + at, sizeof frame);
+        frame[0] = sign == 0 ? 0 : frame[0];
+        frame[1] = (int16_t)(sign * frame[0]);
+        memcpy(bytes + at, frame, sizeof frame);
+    }
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, length, file), length);
+    assert_int_equal(fclose(file), 0);
+    free(bytes);
+}
+
+static void what_will_surprise_is_said(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *input, *args[4], *text; /* text: on standard error */
+    } cases[] = {
+        {"silent.wav", {"--stereo"}, "the image is blank: the sound is silent\n"},
+        {"opposed.wav", {"--mono"}, "or its channels cancel out: try --stereo"},
+        {"short.wav", {"--mono"}, "1 pixel cannot be decoded"},
+        {"tone.wav", {"--mel-scale-type", "slaney"}, "give --mel-scale-type slaney to decode too"},
+        {"tone.wav", {"--mel-scale-norm", "slaney"}, "give --mel-scale-norm slaney to decode too"},
+        {"tone.wav", {"--stereo", "--image-extension", "jpg"}, "PNG keeps them apart"},
+    };
+    write_cancelling("silent.wav", 0);
+    write_cancelling("opposed.wav", -1);
+    tone_write("short.wav", RATE_HZ, 1, HOP - 1);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *const *a = cases[i].args;
+        program_run(&home, &result, "encode", cases[i].input, "-o", "said/", a[0], a[1], a[2], a[3],
+                    NULL);
+        assert_done();
+        if (strstr(result.err, cases[i].text) == NULL)
+            fail_msg("%s %s: %s", cases[i].input, a[0], result.err);
+    }
+    program_run(&home, &result, "encode", "tone.wav", "-o", "said/", NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_null(strstr(result.err, cases[i].text));
+}
+
+static tb_status append(void *user, const void *data, size_t len_bytes, tb_error *err)
+{
+    (void)err;
+    return fwrite(data, 1, len_bytes, user) == len_bytes ? TIMBRE_OK : TIMBRE_IO;
+}
+
+static void write_grey_image(const char *path, uint8_t level)
+{
+    enum { GREY_WIDTH = 100, HEIGHT = 512 };
+    tb_image_spec spec = {.width = GREY_WIDTH, .height = HEIGHT};
+    tb_image_writer *writer = NULL;
+    uint8_t row[3 * GREY_WIDTH];
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    memset(row, level, sizeof row);
+    assert_int_equal(tb_image_writer_new(&spec, append, file, &writer, NULL), TIMBRE_OK);
+    for (int y = 0; y < HEIGHT; y++)
+        assert_int_equal(tb_image_write_row(writer, row, NULL), TIMBRE_OK);
+    assert_int_equal(tb_image_writer_finish(writer, NULL), TIMBRE_OK);
+    tb_image_writer_free(writer);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void a_hardly_visible_image_is_named(void **state)
+{
+    (void)state;
+    write_grey_image("faint.png", 254);
+    write_grey_image("grey.png", 100);
+    program_run(&home, &result, "decode", "faint.png", "--iterations", "2", NULL);
+    assert_done();
+    assert_non_null(strstr(result.err, "warning: faint.png: almost blank image, raised by "));
+    program_run(&home, &result, "decode", "grey.png", "--iterations", "2", NULL);
+    assert_done();
+    assert_null(strstr(result.err, "almost blank"));
+}
+
+/* A number that JSON does not have must not pass for an answer without facts. */
+static void facts_are_never_lost_in_silence(void **state)
+{
+    (void)state;
+    tb_error err = {0};
+    tb_codec_result r = {0};
+    assert_int_equal(tb_codec_result_init(&r, "x.wav", &err), TIMBRE_OK);
+    assert_int_equal(tb_codec_result_add_facts(&r, json_pack("{s:f}", "a", 1.5), &err), TIMBRE_OK);
+    assert_true(json_real_value(json_object_get(r.facts, "a")) == 1.5);
+    assert_int_equal(tb_codec_result_add_facts(&r, json_pack("{s:f}", "b", INFINITY), &err),
+                     TIMBRE_INTERNAL);
+    assert_int_equal(err.code, TIMBRE_INTERNAL);
+    assert_int_equal(tb_json_print(json_pack("{s:f}", "b", INFINITY), &err), TIMBRE_INTERNAL);
+    assert_int_equal(tb_json_print_line(NULL, &err), TIMBRE_INTERNAL);
+    tb_codec_result_deinit(&r);
 }
 
 static void json_says_what_was_made_and_what_failed(void **state)
@@ -526,6 +703,12 @@ int main(void)
         cmocka_unit_test(the_seed_chooses_the_places),
         cmocka_unit_test(what_exists_is_not_overwritten),
         cmocka_unit_test(bad_input_is_refused_before_the_work),
+        cmocka_unit_test(names_of_our_choice_get_a_number),
+        cmocka_unit_test(a_folder_that_ends_in_a_slash_is_made),
+        cmocka_unit_test(the_wrong_way_round_names_the_right_command),
+        cmocka_unit_test(what_will_surprise_is_said),
+        cmocka_unit_test(a_hardly_visible_image_is_named),
+        cmocka_unit_test(facts_are_never_lost_in_silence),
         cmocka_unit_test(json_says_what_was_made_and_what_failed),
         cmocka_unit_test(an_interrupt_leaves_nothing),
     };

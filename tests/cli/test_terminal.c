@@ -21,6 +21,7 @@
 #include <cmocka.h>
 
 #include "cli/keys.h"
+#include "cli/meter.h"
 #include "cli/player.h"
 #include "tests/support/program.h"
 
@@ -313,6 +314,51 @@ static size_t longest_line(const char *text)
     return longest;
 }
 
+/* Columns of what a bar writes; sequences of the terminal take none. */
+static int count_columns(FILE *out)
+{
+    int n = 0;
+    rewind(out);
+    for (int c; (c = fgetc(out)) != EOF;) {
+        if (c == '\033') {
+            while ((c = fgetc(out)) != EOF && strchr("hlKJA", c) == NULL) {
+            }
+        } else {
+            n += c != '\r';
+        }
+    }
+    return n;
+}
+
+static void a_long_stage_leaves_room_in_a_narrow_terminal(void **state)
+{
+    (void)state;
+    static const char *const stages[] = {"render", "3 of 20", "120 of 250", "10000 of 25000"};
+    struct winsize size = {.ws_row = 10, .ws_col = 40};
+    int terminal, inside, saved = dup(STDERR_FILENO);
+    assert_int_equal(openpty(&terminal, &inside, NULL, NULL, &size), 0);
+    for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++) {
+        FILE *out = tmpfile();
+        assert_non_null(out);
+        tb_meter meter = {.mode = TB_METER_BAR, .out = out, .i_stage = -1};
+        timbre_progress progress = {.struct_size = sizeof progress,
+                                    .stage = stages[i],
+                                    .n_stages = 1,
+                                    .fraction = 0.5,
+                                    .elapsed_s = 5999};
+        assert_true(dup2(inside, STDERR_FILENO) >= 0);
+        tb_meter_update(&meter, &progress);
+        assert_true(dup2(saved, STDERR_FILENO) >= 0);
+        int n_columns = count_columns(out);
+        assert_in_range(n_columns, 20, 40);
+        assert_int_equal(n_columns, meter.drawn_columns);
+        assert_int_equal(fclose(out), 0);
+    }
+    close(inside);
+    close(terminal);
+    close(saved);
+}
+
 static void help_is_as_wide_as_the_terminal(void **state)
 {
     (void)state;
@@ -345,6 +391,7 @@ int main(void)
         cmocka_unit_test(stopped_time_does_not_count),
         cmocka_unit_test(dumb_terminals_get_lines),
         cmocka_unit_test(a_line_broken_by_a_narrower_terminal_is_wiped),
+        cmocka_unit_test(a_long_stage_leaves_room_in_a_narrow_terminal),
         cmocka_unit_test(help_is_as_wide_as_the_terminal),
     };
     return cmocka_run_group_tests(tests, setup, program_teardown);

@@ -284,6 +284,26 @@ static void sounds_that_are_no_music_make_images(void **state)
     timbre_engine_free(engine);
 }
 
+static void an_offset_of_the_samples_is_reported(void **state)
+{
+    (void)state;
+    static int16_t samples[2 * 44100];
+    for (int i = 0; i < 44100; i++) {
+        samples[2 * i] = (int16_t)(1000 * sin(0.1 * i));
+        samples[2 * i + 1] = (int16_t)(samples[2 * i] - 9830); /* -0.3 of full scale */
+    }
+    write_wav("o.wav", 44100, 2, 44100);
+    FILE *f = fopen("o.wav", "r+b");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, 44, SEEK_SET), 0);
+    assert_int_equal(fwrite(samples, 2, 2 * 44100, f), 2 * 44100);
+    assert_int_equal(fclose(f), 0);
+    timbre_spectrogram_params stereo = params_of(1, 32);
+    assert_true(fabs(encode(0, "o.wav", "o.png", &stereo).offset - 0.3) < 0.001);
+    assert_true(fabs(encode(0, "o.wav", "o.png", NULL).offset - 0.15) < 0.001);
+    assert_true(encode(0, "l.wav", "l.png", NULL).offset < 0.001);
+}
+
 static void what_cannot_be_is_refused(void **state)
 {
     (void)state;
@@ -459,6 +479,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(levels_are_those_of_the_master),
         cmocka_unit_test(recipe_says_how_the_sound_was_made),
         cmocka_unit_test(sounds_that_are_no_music_make_images),
+        cmocka_unit_test(an_offset_of_the_samples_is_reported),
         cmocka_unit_test(what_cannot_be_is_refused),
         cmocka_unit_test(samples_beyond_any_loudness_are_refused),
         cmocka_unit_test(cancelled_work_leaves_nothing),
