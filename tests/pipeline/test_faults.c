@@ -1,8 +1,7 @@
 /*
  * The Nth allocation, open, write, sync or naming fails, for every N until nothing fails any more:
  * each time an error comes back, no file is left, and nothing leaks (the sanitizer build sees to
- * that). The linker's --wrap turns our library's calls into the ones below.
- */
+ * that). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,9 +9,6 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,113 +17,8 @@
 #include "engine/pipeline/recipe.h"
 #include "engine/pipeline/request.h"
 #include "engine/pipeline/save.h"
-
-static long calls_until_fault; /* 0: none fails any more */
-
-/* Counts one fallible call; true when it is the one to fail. */
-static int is_fault(void)
-{
-    if (calls_until_fault > 0 && --calls_until_fault == 0)
-        return 1;
-    return 0;
-}
-
-void *__real_malloc(size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_malloc(size_t n)
-{
-    return is_fault() ? NULL : __real_malloc(n);
-}
-
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return is_fault() ? NULL : __real_calloc(n, size);
-}
-
-void *__real_realloc(void *p, size_t n);
-void *__wrap_realloc(void *p, size_t n);
-void *__wrap_realloc(void *p, size_t n)
-{
-    return is_fault() ? NULL : __real_realloc(p, n);
-}
-
-ssize_t __real_write(int fd, const void *data, size_t n);
-ssize_t __wrap_write(int fd, const void *data, size_t n);
-ssize_t __wrap_write(int fd, const void *data, size_t n)
-{
-    if (is_fault()) {
-        errno = ENOSPC;
-        return -1;
-    }
-    return __real_write(fd, data, n > 4096 ? n / 2 : n); /* short writes are ordinary */
-}
-
-int __real_fsync(int fd);
-int __wrap_fsync(int fd);
-int __wrap_fsync(int fd)
-{
-    if (is_fault()) {
-        errno = EIO;
-        return -1;
-    }
-    return __real_fsync(fd);
-}
-
-int __real_linkat(int from, const char *a, int to, const char *b, int flags);
-int __wrap_linkat(int from, const char *a, int to, const char *b, int flags);
-int __wrap_linkat(int from, const char *a, int to, const char *b, int flags)
-{
-    if (is_fault()) {
-        errno = EDQUOT;
-        return -1;
-    }
-    return __real_linkat(from, a, to, b, flags);
-}
-
-int __real_mkdir(const char *path, mode_t mode);
-int __wrap_mkdir(const char *path, mode_t mode);
-int __wrap_mkdir(const char *path, mode_t mode)
-{
-    if (is_fault()) {
-        errno = EROFS;
-        return -1;
-    }
-    return __real_mkdir(path, mode);
-}
-
-static char folder[] = "/tmp/timbre-faults-XXXXXX";
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) == NULL || chdir(folder) != 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    (void)!system("rm -rf -- \"$PWD\"");
-    return chdir("/");
-}
-
-static int n_files_below(const char *path)
-{
-    int n = 0;
-    DIR *d = opendir(path);
-    if (d == NULL)
-        return 0;
-    for (struct dirent *e; (e = readdir(d)) != NULL;) {
-        char child[1024];
-        snprintf(child, sizeof child, "%s/%s", path, e->d_name);
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        n += e->d_type == DT_DIR ? n_files_below(child) : 1;
-    }
-    closedir(d);
-    return n;
-}
+#include "tests/support/faults.h"
+#include "tests/support/folder.h"
 
 static timbre_output output_of(const char *path)
 {
@@ -216,5 +107,5 @@ int main(void)
         cmocka_unit_test(faults_with_a_given_name),
         cmocka_unit_test(faults_with_a_name_of_ours),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }
