@@ -21,6 +21,7 @@
 #include "engine/base/file.h"
 #include "engine/base/hash.h"
 #include "engine/base/random.h"
+#include "tests/support/sanitized.h"
 
 /* A signal: value of frame i, channel c, at a rate. */
 typedef double (*signal_fn)(int64_t i, int c, int rate_hz);
@@ -241,6 +242,8 @@ static void long_sounds_do_not_fill_the_memory(void **state)
 {
     (void)state;
     struct rusage before, after;
+    if (IS_SANITIZED)
+        skip();
     for (int k = 0; k < 2; k++) {
         stage s = {.fn = bursts, .rate_hz = 8000, .n_channels = 1};
         tb_levels_io brief = io_of(&s, 8000), lengthy = io_of(&s, 600 * 8000);

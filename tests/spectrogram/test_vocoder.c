@@ -19,14 +19,10 @@
 #include "engine/base/random.h"
 #include "engine/spectrogram/frames.h"
 #include "engine/spectrogram/vocoder.h"
+#include "tests/support/sanitized.h"
 
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#if !defined(__has_feature)
+#if defined(__GLIBC__) && !IS_SANITIZED
 #define CAN_MEASURE_MEMORY 1
-#elif !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer) &&                     \
-    !__has_feature(memory_sanitizer)
-#define CAN_MEASURE_MEMORY 1
-#endif
 #endif
 
 enum { FRAMES = TB_BATCH_FRAMES, X_LEN = 4 * TB_LANES };
