@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "engine/audio/audio_file.h"
+#include "engine/audio/source.h"
 #include "engine/base/limits.h"
 #include "engine/os/cpu.h"
 #include "engine/pipeline/engine.h"
@@ -204,8 +205,9 @@ tb_status timbre_generate(timbre_engine *engine, const timbre_request *request,
 
 char *timbre_engine_describe(timbre_engine *engine)
 {
-    char cpu[64];
+    char cpu[64], resampler[16];
     tb_cpu_describe(cpu, sizeof cpu);
+    tb_source_resampler_version(resampler);
     json_t *facts = json_object();
     tb_error err = {0};
     tb_status st = tb_backend_sketch.check(engine->sketch, facts, &err);
@@ -214,11 +216,11 @@ char *timbre_engine_describe(timbre_engine *engine)
                                 st == TIMBRE_OK ? "" : err.message, "fix",
                                 st == TIMBRE_OK ? "" : err.fix);
     json_t *fluidsynth = json_incref(json_object_get(facts, "fluidsynth"));
-    json_t *j = json_pack("{s:[o], s:i, s:s, s:s, s:{s:s, s:o*}, s:O*}", "backends", backend,
+    json_t *j = json_pack("{s:[o], s:i, s:s, s:s, s:{s:s, s:s, s:o*}, s:O*}", "backends", backend,
                           "threads", tb_pool_n_threads(engine->pool), "cpu", cpu, "kernels",
                           tb_kernels_name(engine->kernels), "libraries", "libsndfile",
-                          tb_audio_library_version(), "fluidsynth", fluidsynth, "soundfont",
-                          json_object_get(facts, "soundfont"));
+                          tb_audio_library_version(), "libsamplerate", resampler, "fluidsynth",
+                          fluidsynth, "soundfont", json_object_get(facts, "soundfont"));
     char *text = tb_json_format(j);
     json_decref(j);
     json_decref(facts);

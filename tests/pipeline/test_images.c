@@ -284,6 +284,21 @@ static void sounds_that_are_no_music_make_images(void **state)
     timbre_engine_free(engine);
 }
 
+static void the_engine_says_what_it_works_with(void **state)
+{
+    (void)state;
+    timbre_engine *engine = new_engine(1);
+    char *facts = timbre_engine_describe(engine);
+    assert_non_null(facts);
+    static const char *const names[] = {"\"libsndfile\":\"", "\"libsamplerate\":\"0.",
+                                        "\"kernels\":\""};
+    for (int i = 0; i < 3; i++)
+        if (strstr(facts, names[i]) == NULL)
+            fail_msg("%s is not in %s", names[i], facts);
+    free(facts);
+    timbre_engine_free(engine);
+}
+
 static void an_offset_of_the_samples_is_reported(void **state)
 {
     (void)state;
@@ -479,6 +494,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(levels_are_those_of_the_master),
         cmocka_unit_test(recipe_says_how_the_sound_was_made),
         cmocka_unit_test(sounds_that_are_no_music_make_images),
+        cmocka_unit_test(the_engine_says_what_it_works_with),
         cmocka_unit_test(an_offset_of_the_samples_is_reported),
         cmocka_unit_test(what_cannot_be_is_refused),
         cmocka_unit_test(samples_beyond_any_loudness_are_refused),
