@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "engine/kernels/kernels.h"
+#include "engine/kernels/network.h"
 
 enum {
     TB_ELEMENT_FLOATS = 2 * TB_LANES,
@@ -41,6 +42,7 @@ typedef struct tb_bin_pairs {
 
 struct tb_kernels {
     const char *name;
+    tb_network_kernels network;
 
     tb_fft_pass fft_forward[TB_MAX_RADIX + 1]; /* by radix; NULL where there is none */
     tb_fft_pass fft_inverse[TB_MAX_RADIX + 1];

@@ -1,0 +1,32 @@
+/*
+ * Normal random numbers that equal PyTorch's for a seed: the CPU generator (MT19937 and its
+ * Box-Muller) and CUDA's (Philox 4x32-10, Salmon et al. 2011).
+ */
+#ifndef TB_DIFFUSION_NOISE_H
+#define TB_DIFFUSION_NOISE_H
+
+#include <stdint.h>
+
+#include "engine/base/error.h"
+#include "engine/base/mt19937.h"
+
+typedef enum tb_generator { TB_GENERATOR_TORCH_CPU, TB_GENERATOR_TORCH_CUDA } tb_generator;
+
+typedef struct tb_noise {
+    tb_generator generator;
+    tb_mt19937 mt;
+    uint64_t seed, offset; /* Philox */
+    /* the second half of a double Box-Muller pair: draws of fewer than 16 */
+    double cached;
+    int has_cached;
+} tb_noise;
+
+/* "torch-cpu" takes 32 bits and refuses more: BAD_INPUT. */
+TB_MUST_USE tb_status tb_noise_init(tb_noise *noise, tb_generator generator, uint64_t seed,
+                                    tb_error *err);
+/* torch.randn of n values, in torch's order. */
+void tb_noise_draw(tb_noise *noise, float *out, int64_t n);
+/* torch.randn(1, c, h, w), turned to channels last [h*w, c]; scratch: c*h*w floats. */
+void tb_noise_draw_latents(tb_noise *noise, float *out, float *scratch, int c, int h, int w);
+
+#endif

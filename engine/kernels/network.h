@@ -1,0 +1,63 @@
+/*
+ * The kernels of the neural network. The order of operations is part of each contract, so that all
+ * variants give the same bits: lanes run over independent outputs; sums along a row use 16 partial
+ * sums (element i goes to partial i mod 16, in order of i; missing ones count as +0) that are added
+ * by halves: s[i] += s[i + 8], then 4, 2, 1. Nothing needs alignment but where said.
+ */
+#ifndef TB_KERNELS_NETWORK_H
+#define TB_KERNELS_NETWORK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    TB_GEMM_ROWS = 6,     /* of A at once */
+    TB_GEMM_COLUMNS = 16, /* a panel of B: [k][16] */
+    TB_GEMM_DEPTH = 256,  /* products that one accumulator takes before it is added to C */
+    TB_MOMENT_ROWS = 64   /* rows that one float sum of the channel moments takes */
+};
+
+typedef struct tb_network_kernels {
+    /*
+     * C[m][n] = or += A[m][k] B[k][n], m <= TB_GEMM_ROWS, n <= TB_GEMM_COLUMNS, 1 <= k <=
+     * TB_GEMM_DEPTH. A: rows of lda floats; B: [k][16], zeros behind column n, 64-byte aligned; C:
+     * rows of ldc floats. Each element is fma(a[k], b[k], sum) from sum = +0 upwards in k; then it
+     * is stored, or with `adds` C + sum is. The next rows of A may be prefetched.
+     */
+    void (*gemm)(float *c, size_t ldc, const float *a, size_t lda, const float *b, int m, int n,
+                 int k, bool adds);
+
+    /* Halves and bfloat16 to floats, exactly; NaN payloads need not survive. */
+    void (*widen_f16)(float *out, const uint16_t *in, size_t n);
+    void (*widen_bf16)(float *out, const uint16_t *in, size_t n);
+    /* Up to 16 rows of k floats, ld apart, to a panel [k][16]; lanes behind n_rows are 0. */
+    void (*pack_rows)(float *panel, const float *rows, size_t ld, int n_rows, int k);
+
+    /* out may be in, for all of the following. */
+    void (*add)(float *out, const float *a, const float *b, size_t n);
+    void (*silu)(float *out, const float *in, size_t n);       /* x / (1 + exp(-x)) */
+    void (*quick_gelu)(float *out, const float *in, size_t n); /* x / (1 + exp(-1.702 x)) */
+    void (*gelu)(float *out, const float *in, size_t n);       /* x/2 (1 + erf(x / sqrt 2)) */
+    /* out = hidden * gelu(gate) */
+    void (*geglu)(float *out, const float *hidden, const float *gate, size_t n);
+    /* out[r][c] = fma(in[r][c], scale[c], shift[c]), then silu where asked; rows ld apart. */
+    void (*scale_shift)(float *out, const float *in, size_t ld, const float *scale,
+                        const float *shift, int n_rows, int n_channels, bool has_silu);
+    /* For each channel of up to TB_MOMENT_ROWS rows: the sum in order of the rows, and the sum of
+     * squared distances from the mean sum / n_rows (fma upwards in rows). */
+    void (*channel_moments)(float *sum, float *m2, const float *in, size_t ld, int n_rows,
+                            int n_channels);
+    /* (x - mean) / sqrt(variance + eps) * gain + bias of one row: mean = sum16(x) / n; variance =
+     * sum16((x - mean)^2) / n; r = 1 / sqrt(variance + eps), a true division and root; out =
+     * fma((x - mean) * r, gain, bias). */
+    void (*layer_norm)(float *out, const float *in, const float *gain, const float *bias, int n,
+                       float eps);
+    /* x[i] = exp((x[i] - max) * scale) for i < n, and their sum16. scale > 0; n >= 1. The caller
+     * divides what it makes of them. */
+    float (*softmax)(float *x, int n, float scale);
+    /* out[i] = in[i] * factor */
+    void (*scale)(float *out, const float *in, float factor, size_t n);
+} tb_network_kernels;
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * A model on disk: a diffusers folder or a single-file checkpoint. Opening it reads the configs and
+ * headers and checks every tensor's name, type and shape; nothing is loaded.
+ */
+#ifndef TB_MODELS_MODEL_H
+#define TB_MODELS_MODEL_H
+
+#include <jansson.h>
+
+#include "engine/base/hash.h"
+#include "engine/models/config.h"
+#include "engine/models/parameters.h"
+
+typedef struct tb_model tb_model;
+
+/*
+ * path: a folder with model_index.json, or a .safetensors, .ckpt, .bin file. tokenizer_dir: folder
+ * with vocab.json and merges.txt; NULL: the model's own ("tokenizer/", or beside a single file).
+ * Components of a folder may not lead outside of it, but through symbolic links into the "blobs"
+ * folder of the same Hugging Face cache. Returns owned.
+ * MODEL_MISSING: there is nothing at path, or no vocabulary. BAD_FILE: not a model of the family;
+ * names file, tensor, value.
+ */
+TB_MUST_USE tb_status tb_model_open(const char *path, const char *tokenizer_dir, tb_model **out,
+                                    tb_error *err);
+void tb_model_close(tb_model *model); /* accepts NULL */
+
+const tb_text_config *tb_model_text_config(const tb_model *model);
+const tb_unet_config *tb_model_unet_config(const tb_model *model);
+const tb_vae_config *tb_model_vae_config(const tb_model *model);
+/* scheduler/scheduler_config.json, or NULL for a single file: Stable Diffusion 1.5's. Borrowed. */
+const json_t *tb_model_scheduler_json(const tb_model *model);
+/* timbre.json of the folder, or NULL. Borrowed. Known members are checked when opened: name,
+ * licence, steps, cfg_scale, scheduler, prediction_type, spectrogram (an object of parameters). */
+const json_t *tb_model_timbre_json(const tb_model *model);
+tb_parameters *tb_model_parameters(tb_model *model, tb_network network);
+const char *tb_model_tokenizer_dir(const tb_model *model);
+const char *tb_model_path(const tb_model *model);
+
+/* SHA-256 over "NAME SHA256\n" of each file that matters (weights, configs, vocabulary) in order of
+ * their names inside the model; computed on first use. Reads all files. `progress` may be NULL. */
+TB_MUST_USE tb_status tb_model_sha256(tb_model *model, char out[TB_SHA256_HEX_BYTES],
+                                      tb_error *err);
+/* For `show`: {"path","format","components":{"text_encoder":{...},...},"licence",...}; new, or NULL
+ * for memory. */
+json_t *tb_model_describe(tb_model *model);
+
+#endif
