@@ -1,0 +1,1 @@
+"""Models and vectors that come from diffusers: see run."""
