@@ -95,4 +95,57 @@ static inline void lanes_store_interleaved(float *out, lanes a, lanes b)
     }
 }
 
+static inline lanes lanes_fma_one(float a, lanes b, lanes c)
+{
+    return (lanes){{vfmaq_n_f32(c.val[0], b.val[0], a), vfmaq_n_f32(c.val[1], b.val[1], a)}};
+}
+
+/* Not vmaxq_f32: that makes a NaN of one in either. */
+static inline lanes lanes_max(lanes a, lanes b)
+{
+    return (lanes){{vbslq_f32(vcgtq_f32(a.val[0], b.val[0]), a.val[0], b.val[0]),
+                    vbslq_f32(vcgtq_f32(a.val[1], b.val[1]), a.val[1], b.val[1])}};
+}
+
+static inline lanes lanes_min(lanes a, lanes b)
+{
+    return (lanes){{vbslq_f32(vcltq_f32(a.val[0], b.val[0]), a.val[0], b.val[0]),
+                    vbslq_f32(vcltq_f32(a.val[1], b.val[1]), a.val[1], b.val[1])}};
+}
+
+static inline lanes lanes_abs(lanes a)
+{
+    return (lanes){{vabsq_f32(a.val[0]), vabsq_f32(a.val[1])}};
+}
+
+static inline lanes lanes_select_le(lanes a, lanes b, lanes yes, lanes no)
+{
+    return (lanes){{vbslq_f32(vcleq_f32(a.val[0], b.val[0]), yes.val[0], no.val[0]),
+                    vbslq_f32(vcleq_f32(a.val[1], b.val[1]), yes.val[1], no.val[1])}};
+}
+
+static inline float32x4_t add_exponent(float32x4_t a, float32x4_t n)
+{
+    uint32x4_t power = vshlq_n_u32(vreinterpretq_u32_f32(n), 23);
+    return vreinterpretq_f32_u32(vaddq_u32(vreinterpretq_u32_f32(a), power));
+}
+
+static inline lanes lanes_add_exponent(lanes a, lanes n)
+{
+    return (lanes){{add_exponent(a.val[0], n.val[0]), add_exponent(a.val[1], n.val[1])}};
+}
+
+static inline lanes lanes_load_f16(const uint16_t *p)
+{
+    float16x8_t halves = vreinterpretq_f16_u16(vld1q_u16(p));
+    return (lanes){{vcvt_f32_f16(vget_low_f16(halves)), vcvt_high_f32_f16(halves)}};
+}
+
+static inline lanes lanes_load_bf16(const uint16_t *p)
+{
+    uint16x8_t in = vld1q_u16(p);
+    return (lanes){{vreinterpretq_f32_u32(vshlq_n_u32(vmovl_u16(vget_low_u16(in)), 16)),
+                    vreinterpretq_f32_u32(vshlq_n_u32(vmovl_high_u16(in), 16))}};
+}
+
 #endif

@@ -3,6 +3,7 @@
 #define TB_KERNELS_REF_LANES_H
 
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #define LANES_INLINE static inline /* for what is written over lanes */
@@ -88,6 +89,70 @@ static inline void lanes_store_interleaved(float *out, lanes a, lanes b)
         out[2 * i] = a.v[i];
         out[2 * i + 1] = b.v[i];
     }
+}
+
+/* a * b + c for one number a, rounded once */
+static inline lanes lanes_fma_one(float a, lanes b, lanes c)
+{
+    LANES_MAP(fmaf(a, b.v[i], c.v[i]));
+}
+
+/* The second where either is not a number, and of two zeros. */
+static inline lanes lanes_max(lanes a, lanes b)
+{
+    LANES_MAP(a.v[i] > b.v[i] ? a.v[i] : b.v[i]);
+}
+
+static inline lanes lanes_min(lanes a, lanes b)
+{
+    LANES_MAP(a.v[i] < b.v[i] ? a.v[i] : b.v[i]);
+}
+
+static inline lanes lanes_abs(lanes a)
+{
+    LANES_MAP(fabsf(a.v[i]));
+}
+
+/* yes where a <= b; else, and where either is not a number, no */
+static inline lanes lanes_select_le(lanes a, lanes b, lanes yes, lanes no)
+{
+    LANES_MAP(a.v[i] <= b.v[i] ? yes.v[i] : no.v[i]);
+}
+
+static inline float float_of_bits(uint32_t bits)
+{
+    float out;
+    memcpy(&out, &bits, sizeof out);
+    return out;
+}
+
+/* Adds the lowest 8 bits of n's representation to the exponent of a, modulo 2^8. */
+static inline lanes lanes_add_exponent(lanes a, lanes n)
+{
+    uint32_t bits[8], power[8];
+    memcpy(bits, a.v, sizeof bits);
+    memcpy(power, n.v, sizeof power);
+    LANES_MAP(float_of_bits(bits[i] + (power[i] << 23)));
+}
+
+static inline float float_of_half(uint32_t half)
+{
+    uint32_t sign = (half & 0x8000) << 16, exponent = half >> 10 & 31, fraction = half & 0x3ff;
+    if (exponent == 31)
+        return float_of_bits(sign | 0x7f800000 | fraction << 13);
+    if (exponent == 0)
+        return sign != 0 ? -0x1p-24f * (float)fraction : 0x1p-24f * (float)fraction;
+    return float_of_bits(sign | (exponent + 127 - 15) << 23 | fraction << 13);
+}
+
+static inline lanes lanes_load_f16(const uint16_t *p)
+{
+    LANES_MAP(float_of_half(p[i]));
+}
+
+static inline lanes lanes_load_bf16(const uint16_t *p)
+{
+    LANES_MAP(float_of_bits((uint32_t)p[i] << 16));
 }
 
 #endif

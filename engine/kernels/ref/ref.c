@@ -2,5 +2,6 @@
 #include "engine/kernels/ref/lanes.h"
 
 #include "engine/kernels/frames_body.h"
+#include "engine/kernels/network_body.h"
 
 const tb_kernels tb_kernels_ref = KERNEL_TABLE("ref");

@@ -3,6 +3,7 @@
 #define TB_KERNELS_X86_LANES_H
 
 #include <immintrin.h>
+#include <stdint.h>
 
 #define LANES_INLINE                                                                               \
     static inline __attribute__((always_inline)) /* butterflies live in registers */
@@ -83,6 +84,48 @@ static inline void lanes_store_interleaved(float *out, lanes a, lanes b)
     __m256 lo = _mm256_unpacklo_ps(a, b), hi = _mm256_unpackhi_ps(a, b);
     _mm256_storeu_ps(out, _mm256_permute2f128_ps(lo, hi, 0x20));
     _mm256_storeu_ps(out + 8, _mm256_permute2f128_ps(lo, hi, 0x31));
+}
+
+static inline lanes lanes_fma_one(float a, lanes b, lanes c)
+{
+    return _mm256_fmadd_ps(_mm256_set1_ps(a), b, c);
+}
+
+static inline lanes lanes_max(lanes a, lanes b)
+{
+    return _mm256_max_ps(a, b);
+}
+
+static inline lanes lanes_min(lanes a, lanes b)
+{
+    return _mm256_min_ps(a, b);
+}
+
+static inline lanes lanes_abs(lanes a)
+{
+    return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a);
+}
+
+static inline lanes lanes_select_le(lanes a, lanes b, lanes yes, lanes no)
+{
+    return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_LE_OQ));
+}
+
+static inline lanes lanes_add_exponent(lanes a, lanes n)
+{
+    __m256i power = _mm256_slli_epi32(_mm256_castps_si256(n), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), power));
+}
+
+static inline lanes lanes_load_f16(const uint16_t *p)
+{
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+}
+
+static inline lanes lanes_load_bf16(const uint16_t *p)
+{
+    __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
 }
 
 #endif

@@ -1,0 +1,296 @@
+/*
+ * What the network does element by element, along rows and along columns, written once over
+ * `lanes`. What does not fill the lanes goes through padded copies and the same operations.
+ */
+#ifndef TB_KERNELS_NETWORK_BODY_H
+#define TB_KERNELS_NETWORK_BODY_H
+
+#include <math.h>
+#include <string.h>
+
+#include "engine/kernels/functions_body.h"
+#include "engine/kernels/gemm_body.h"
+
+enum { PARTIALS = 2 * TB_LANES /* of a sum along a row */ };
+
+/* n <= 8 floats, zeros behind them */
+LANES_INLINE lanes load_part(const float *p, size_t n)
+{
+    float padded[TB_LANES] = {0};
+    memcpy(padded, p, sizeof *p * n);
+    return lanes_load(padded);
+}
+
+LANES_INLINE void store_part(float *p, lanes a, size_t n)
+{
+    float padded[TB_LANES];
+    lanes_store(padded, a);
+    memcpy(p, padded, sizeof *p * n);
+}
+
+typedef lanes map_step(lanes a, lanes b, lanes c);
+
+/* out[i] = step(a[i], b[i], c) */
+LANES_INLINE void map(float *out, const float *a, const float *b, float c, size_t n, map_step *step)
+{
+    lanes constant = lanes_set(c);
+    size_t i = 0;
+    for (; i + TB_LANES <= n; i += TB_LANES)
+        lanes_store(out + i, step(lanes_load(a + i), lanes_load(b + i), constant));
+    if (i < n)
+        store_part(out + i, step(load_part(a + i, n - i), load_part(b + i, n - i), constant),
+                   n - i);
+}
+
+LANES_INLINE lanes add_step(lanes a, lanes b, lanes c)
+{
+    (void)c;
+    return lanes_add(a, b);
+}
+
+LANES_INLINE lanes scale_step(lanes a, lanes b, lanes c)
+{
+    (void)b;
+    return lanes_mul(a, c);
+}
+
+LANES_INLINE lanes sigmoid_step(lanes a, lanes b, lanes c)
+{
+    (void)b;
+    return lanes_sigmoid_product(a, c);
+}
+
+LANES_INLINE lanes gelu_step(lanes a, lanes b, lanes c)
+{
+    (void)b, (void)c;
+    return lanes_gelu(a);
+}
+
+LANES_INLINE lanes geglu_step(lanes a, lanes b, lanes c)
+{
+    (void)c;
+    return lanes_mul(a, lanes_gelu(b));
+}
+
+static void add(float *out, const float *a, const float *b, size_t n)
+{
+    map(out, a, b, 0, n, add_step);
+}
+
+static void scale(float *out, const float *in, float factor, size_t n)
+{
+    map(out, in, in, factor, n, scale_step);
+}
+
+static void silu(float *out, const float *in, size_t n)
+{
+    map(out, in, in, -1, n, sigmoid_step);
+}
+
+static void quick_gelu(float *out, const float *in, size_t n)
+{
+    map(out, in, in, -1.702f, n, sigmoid_step);
+}
+
+static void gelu(float *out, const float *in, size_t n)
+{
+    map(out, in, in, 0, n, gelu_step);
+}
+
+static void geglu(float *out, const float *hidden, const float *gate, size_t n)
+{
+    map(out, hidden, gate, 0, n, geglu_step);
+}
+
+LANES_INLINE void scale_shift_row(float *out, const float *in, const float *scales,
+                                  const float *shifts, size_t n, bool has_silu)
+{
+    size_t c = 0;
+    for (; c + TB_LANES <= n; c += TB_LANES) {
+        lanes y = lanes_fma(lanes_load(in + c), lanes_load(scales + c), lanes_load(shifts + c));
+        lanes_store(out + c, has_silu ? lanes_silu(y) : y);
+    }
+    if (c < n) {
+        size_t rest = n - c;
+        lanes y = lanes_fma(load_part(in + c, rest), load_part(scales + c, rest),
+                            load_part(shifts + c, rest));
+        store_part(out + c, has_silu ? lanes_silu(y) : y, rest);
+    }
+}
+
+static void scale_shift(float *out, const float *in, size_t ld, const float *scales,
+                        const float *shifts, int n_rows, int n_channels, bool has_silu)
+{
+    for (size_t r = 0; r < (size_t)n_rows; r++) {
+        if (has_silu)
+            scale_shift_row(out + r * ld, in + r * ld, scales, shifts, (size_t)n_channels, true);
+        else
+            scale_shift_row(out + r * ld, in + r * ld, scales, shifts, (size_t)n_channels, false);
+    }
+}
+
+/* The moments of n_lanes * 8 channels, or of `part` of 8: the rows come from cache the second time.
+ */
+LANES_INLINE void moments_block(float *sum, float *m2, const float *in, size_t ld, int n_rows,
+                                int n_lanes, size_t part)
+{
+    lanes total[4], squares[4], mean[4], n = lanes_set((float)n_rows);
+    for (int l = 0; l < n_lanes; l++)
+        total[l] = squares[l] = lanes_set(0);
+    for (size_t r = 0; r < (size_t)n_rows; r++)
+        for (int l = 0; l < n_lanes; l++) {
+            const float *at = in + r * ld + l * TB_LANES;
+            total[l] = lanes_add(total[l], part > 0 ? load_part(at, part) : lanes_load(at));
+        }
+    for (int l = 0; l < n_lanes; l++)
+        mean[l] = lanes_div(total[l], n);
+    for (size_t r = 0; r < (size_t)n_rows; r++)
+        for (int l = 0; l < n_lanes; l++) {
+            const float *at = in + r * ld + l * TB_LANES;
+            lanes d = lanes_sub(part > 0 ? load_part(at, part) : lanes_load(at), mean[l]);
+            squares[l] = lanes_fma(d, d, squares[l]);
+        }
+    for (int l = 0; l < n_lanes; l++) {
+        size_t len = part > 0 ? part : TB_LANES;
+        store_part(sum + l * TB_LANES, total[l], len);
+        store_part(m2 + l * TB_LANES, squares[l], len);
+    }
+}
+
+static void channel_moments(float *sum, float *m2, const float *in, size_t ld, int n_rows,
+                            int n_channels)
+{
+    size_t c = 0, n = (size_t)n_channels;
+    for (; c + 4 * TB_LANES <= n; c += 4 * TB_LANES)
+        moments_block(sum + c, m2 + c, in + c, ld, n_rows, 4, 0);
+    for (; c + TB_LANES <= n; c += TB_LANES)
+        moments_block(sum + c, m2 + c, in + c, ld, n_rows, 1, 0);
+    if (c < n)
+        moments_block(sum + c, m2 + c, in + c, ld, n_rows, 1, n - c);
+}
+
+/* s[i] += s[i + 8], then 4, 2, 1 */
+LANES_INLINE float add_partials(lanes low, lanes high)
+{
+    float s[TB_LANES];
+    lanes_store(s, lanes_add(low, high));
+    for (int half = TB_LANES / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            s[i] += s[i + half];
+    return s[0];
+}
+
+/* A step takes 8 elements of a row, may replace them, and gives what is added up. */
+typedef lanes row_step(lanes *x, lanes a, lanes b);
+
+/* n <= 16 elements at the end of a row. */
+LANES_INLINE void row_rest(lanes partial[2], float *out, const float *in, lanes a, lanes b,
+                           size_t n, row_step *step)
+{
+    float padded[PARTIALS] = {0}, terms[PARTIALS];
+    memcpy(padded, in, sizeof *in * n);
+    for (int h = 0; h < 2; h++) {
+        lanes x = lanes_load(padded + h * TB_LANES);
+        lanes_store(terms + h * TB_LANES, step(&x, a, b));
+        lanes_store(padded + h * TB_LANES, x);
+    }
+    for (size_t i = n; i < PARTIALS; i++)
+        terms[i] = 0;
+    if (out != NULL)
+        memcpy(out, padded, sizeof *out * n);
+    for (int h = 0; h < 2; h++)
+        partial[h] = lanes_add(partial[h], lanes_load(terms + h * TB_LANES));
+}
+
+/* The sum16 of what step gives, and its elements to out; NULL: nowhere. */
+LANES_INLINE float row_run(float *out, const float *in, float a, float b, size_t n, row_step *step)
+{
+    lanes partial[2] = {lanes_set(0), lanes_set(0)}, va = lanes_set(a), vb = lanes_set(b);
+    size_t i = 0;
+    for (; i + PARTIALS <= n; i += PARTIALS)
+        for (size_t h = 0; h < 2; h++) {
+            lanes x = lanes_load(in + i + h * TB_LANES);
+            partial[h] = lanes_add(partial[h], step(&x, va, vb));
+            if (out != NULL)
+                lanes_store(out + i + h * TB_LANES, x);
+        }
+    if (i < n)
+        row_rest(partial, out != NULL ? out + i : NULL, in + i, va, vb, n - i, step);
+    return add_partials(partial[0], partial[1]);
+}
+
+LANES_INLINE lanes sum_step(lanes *x, lanes a, lanes b)
+{
+    (void)a, (void)b;
+    return *x;
+}
+
+LANES_INLINE lanes square_step(lanes *x, lanes mean, lanes b)
+{
+    (void)b;
+    lanes d = lanes_sub(*x, mean);
+    return lanes_mul(d, d);
+}
+
+LANES_INLINE lanes exp_step(lanes *x, lanes max, lanes factor)
+{
+    *x = lanes_exp(lanes_mul(lanes_sub(*x, max), factor));
+    return *x;
+}
+
+LANES_INLINE lanes normal_lanes(lanes x, lanes mean, lanes r, lanes gain, lanes bias)
+{
+    return lanes_fma(lanes_mul(lanes_sub(x, mean), r), gain, bias);
+}
+
+static void layer_norm(float *out, const float *in, const float *gain, const float *bias, int n,
+                       float eps)
+{
+    size_t len = (size_t)n, i = 0;
+    float mean = row_run(NULL, in, 0, 0, len, sum_step) / (float)n;
+    float variance = row_run(NULL, in, mean, 0, len, square_step) / (float)n;
+    lanes m = lanes_set(mean), r = lanes_set(1 / sqrtf(variance + eps));
+    for (; i + TB_LANES <= len; i += TB_LANES)
+        lanes_store(out + i, normal_lanes(lanes_load(in + i), m, r, lanes_load(gain + i),
+                                          lanes_load(bias + i)));
+    if (i < len) {
+        size_t rest = len - i;
+        store_part(out + i,
+                   normal_lanes(load_part(in + i, rest), m, r, load_part(gain + i, rest),
+                                load_part(bias + i, rest)),
+                   rest);
+    }
+}
+
+/* Of zeros it may be either, and NaN may be lost: the distances from it are the same, and NaN. */
+LANES_INLINE float row_max(const float *x, size_t n)
+{
+    lanes max[4];
+    size_t i = 0;
+    max[0] = max[1] = max[2] = max[3] = lanes_set(x[0]);
+    for (; i + 4 * TB_LANES <= n; i += 4 * TB_LANES)
+        for (size_t l = 0; l < 4; l++)
+            max[l] = lanes_max(max[l], lanes_load(x + i + l * TB_LANES));
+    float each[TB_LANES], best = x[0];
+    lanes_store(each, lanes_max(lanes_max(max[0], max[1]), lanes_max(max[2], max[3])));
+    for (int l = 0; l < TB_LANES; l++)
+        best = best > each[l] ? best : each[l];
+    for (; i < n; i++)
+        best = best > x[i] ? best : x[i];
+    return best;
+}
+
+static float softmax(float *x, int n, float factor)
+{
+    return row_run(x, x, row_max(x, (size_t)n), factor, (size_t)n, exp_step);
+}
+
+#define NETWORK_KERNELS                                                                            \
+    {                                                                                              \
+        .gemm = gemm, .widen_f16 = widen_f16, .widen_bf16 = widen_bf16, .pack_rows = pack_rows,    \
+        .add = add, .silu = silu, .quick_gelu = quick_gelu, .gelu = gelu, .geglu = geglu,          \
+        .scale_shift = scale_shift, .channel_moments = channel_moments, .layer_norm = layer_norm,  \
+        .softmax = softmax, .scale = scale,                                                        \
+    }
+
+#endif
