@@ -64,5 +64,8 @@ void tb_nn_give(tb_nn *nn, float *floats);
  * then take pieces of scratch_floats from nn->scratch, one at a time.
  */
 bool tb_nn_begin(tb_nn *nn, size_t scratch_floats);
+/* tb_pool_run for an operation that has begun: once it is cancelled, what has not started is left
+ * out, and nn is stopped. */
+void tb_nn_tasks(tb_nn *nn, int n_tasks, void (*fn)(int i_task, void *user), void *user);
 
 #endif
