@@ -24,7 +24,8 @@ typedef struct tb_noise {
 /* "torch-cpu" takes 32 bits and refuses more: BAD_INPUT. */
 TB_MUST_USE tb_status tb_noise_init(tb_noise *noise, tb_generator generator, uint64_t seed,
                                     tb_error *err);
-/* torch.randn of n values, in torch's order. */
+/* torch.randn of n values, in torch's order. CUDA's: equal to a GPU with room for n threads at once
+ * (40,960 on a T4, 221,184 on an A100); beyond that torch's order depends on the GPU. */
 void tb_noise_draw(tb_noise *noise, float *out, int64_t n);
 /* torch.randn(1, c, h, w), turned to channels last [h*w, c]; scratch: c*h*w floats. */
 void tb_noise_draw_latents(tb_noise *noise, float *out, float *scratch, int c, int h, int w);

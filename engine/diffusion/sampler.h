@@ -13,20 +13,23 @@
 
 typedef struct tb_sampler tb_sampler;
 
-/* "dpmpp_2m" "dpmpp_2m_karras" "euler_a" "euler" "ddim" "pndm" "lms" "unipc"; NULL behind the last.
- */
+/* "dpmpp_2m" "dpmpp_2m_karras" "euler_a" "euler" "ddim" "pndm" "lms" "unipc" "kdpm_2_a"; NULL
+ * behind the last. */
 const char *tb_sampler_name(size_t i);
 
 /*
  * name: one of the table. n_steps: 1..n_train. spacing: TB_SPACING_DEFAULT is the schedule's, else
- * the sampler's. n: number of latents. Returns owned. BAD_INPUT names what is out of range.
+ * the sampler's. n: number of latents. Returns owned. BAD_INPUT names what is out of range: steps
+ * with which diffusers would divide by zero or leave its table, too, and models that predict the
+ * sample where diffusers has no formula (euler_a, pndm, kdpm_2_a).
  */
 TB_MUST_USE tb_status tb_sampler_new(const char *name, const tb_schedule *schedule, int n_steps,
                                      tb_spacing spacing, int64_t n, tb_sampler **out,
                                      tb_error *err);
 void tb_sampler_free(tb_sampler *sampler); /* accepts NULL */
 
-int tb_sampler_n_evaluations(const tb_sampler *sampler); /* pndm: n_steps + 1 */
+/* pndm: n_steps + 1, kdpm_2_a: 2 * n_steps - 1 (both 1 for 1) */
+int tb_sampler_n_evaluations(const tb_sampler *sampler);
 double tb_sampler_timestep(const tb_sampler *sampler, int i);
 /* Standard deviation of the first latents: they are noise times this. */
 float tb_sampler_initial_sigma(const tb_sampler *sampler);

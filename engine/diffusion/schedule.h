@@ -32,7 +32,8 @@ typedef struct tb_schedule {
     tb_prediction prediction;
     tb_spacing spacing;
     int steps_offset;
-    bool has_alpha_one;                       /* set_alpha_to_one */
+    /* set_alpha_to_one; a file that does not say leaves it to the sampler: no, and DDIM yes */
+    bool has_alpha_one, has_alpha_one_ddim;
     float alphas_cumprod[TB_TRAIN_STEPS_MAX]; /* in single precision as torch.cumprod has it */
 } tb_schedule;
 
