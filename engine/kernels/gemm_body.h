@@ -52,7 +52,7 @@ LANES_INLINE void tile_step(tile *t, const float *a, size_t lda, const float *b,
 
 LANES_INLINE void tile_run(tile *t, const float *a, size_t lda, const float *b, int m, int k)
 {
-#define CLEAR(i)    row_clear(t->row[i])
+#define CLEAR(i)    t->row[i][0] = t->row[i][1] = lanes_set(0)
 #define PREFETCH(i) __builtin_prefetch((const void *)(next + (i) * sizeof *a * lda))
     FOR_ROWS(m, CLEAR);
     for (int p = 0; p < k; p += LINE_FLOATS) {
