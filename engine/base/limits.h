@@ -9,6 +9,7 @@
 
 enum {
     TB_PROMPT_MAX_BYTES = 1024,            /* UTF-8 bytes of a prompt or negative prompt */
+    TB_MODEL_ID_MAX_BYTES = 1024,          /* a name, or the path of a folder or file */
     TB_RECIPE_MAX_BYTES = 8 * 1024,        /* ASCII JSON inside an audio file */
     TB_STDIN_PROMPT_MAX_BYTES = 64 * 1024, /* read from standard input before it is refused */
     TB_SIDECAR_MAX_BYTES = 64 * 1024,
@@ -16,6 +17,7 @@ enum {
     TB_PATH_MAX_BYTES = 4096,
     TB_SAMPLE_RATE_HZ = 44100,
     TB_SKETCH_MAX_SECONDS = 300,
+    TB_NEURAL_MAX_WIDTH = 2048,   /* pixels of a picture made in one pass: 20.4 s */
     TB_SCORE_MAX_EVENTS = 200000, /* about 300 s of sixteenths on sixteen parts, tenfold */
     TB_SCORE_MAX_PARTS = 16,      /* MIDI channels */
     TB_THREADS_MAX = 256,
@@ -36,6 +38,39 @@ enum {
     TB_CLIPS_MAX = 100000,
     TB_VIEW_MAX_WIDTH = 16384, /* of the look at a sound */
     TB_VIEW_MAX_HEIGHT = 4096,
+
+    /* files of a model */
+    TB_WEIGHTS_MAX_TENSORS = 1 << 15, /* a whole Stable Diffusion 1.x with EMA has 1,831 */
+    TB_WEIGHTS_MAX_SHARDS = 1000,
+    TB_WEIGHTS_MAX_ARENA_BYTES = 1 << 28,        /* names and metadata of all files */
+    TB_TENSOR_NAME_MAX_BYTES = 256,              /* NUL included */
+    TB_SAFETENSORS_MAX_HEADER_BYTES = 100000000, /* the format's own limit */
+    TB_SHARD_INDEX_MAX_BYTES = 16 << 20,
+    TB_TENSOR_JSON_MAX_VALUES = 1 << 19, /* of 32,768 tensors of rank 8 */
+    TB_ZIP_MAX_MEMBERS = 1 << 17,
+    TB_PICKLE_MAX_BYTES = 64 << 20,        /* of one pickle: descriptions, no data */
+    TB_PICKLE_MAX_ARENA_BYTES = 128 << 20, /* all values */
+    TB_PICKLE_MAX_STACK = 1 << 20,
+    TB_PICKLE_MAX_MARKS = 1 << 12,
+    TB_PICKLE_MAX_MEMO = 1 << 22,
+    TB_CONFIG_MAX_BYTES = 1 << 20, /* of one config file; real ones have under 10 KiB */
+    TB_CONFIG_MAX_DEPTH = 32,
+    TB_CONFIG_MAX_VALUES = 10000,
+    TB_MODEL_MAX_CHANNELS = 8192,
+    TB_MODEL_MAX_LAYERS = 16, /* of a block */
+    TB_MODEL_MAX_SKIPS = 96,  /* connections of a UNet; their activations live side by side */
+    TB_TEXT_MAX_LAYERS = 64,
+    TB_TEXT_MAX_POSITIONS = 4096, /* tokens of a chunk */
+    TB_LATENT_MAX_CHANNELS = 64,
+    TB_TRAIN_STEPS_MAX = 1000,    /* of a noise schedule */
+    TB_LDM_MAX_INDEX = 160,       /* of a flat list: 8 blocks of 16 layers and a sampler */
+    TB_VOCAB_MAX_TOKENS = 262144, /* five times CLIP's */
+    TB_VOCAB_MAX_BYTES = 16 << 20,
+    TB_TOKEN_MAX_BYTES = 1024,
+    TB_TEXT_MAX_BYTES = 64 * 1024, /* to be tokenised: 64 times the longest prompt */
+    TB_TEXT_MAX_MARKS = 256,       /* in a row: sorting them takes quadratic time */
+    TB_PROMPT_MAX_CHUNKS = 3,      /* 225 tokens, as riffusion */
+    TB_PROMPT_MAX_WEIGHT = 100,    /* in size, of a piece: about 48 brackets */
 };
 
 #define TB_SEED_MAX 9007199254740991LL /* 2^53-1: exact in a JSON number */

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "engine/base/error.h"
+#include "engine/base/limits.h"
 
 typedef enum tb_prediction {
     TB_PREDICTION_EPSILON,
@@ -22,8 +23,6 @@ typedef enum tb_spacing {
     TB_SPACING_LINSPACE,
     TB_SPACING_TRAILING
 } tb_spacing;
-
-enum { TB_TRAIN_STEPS_MAX = 1000 };
 
 typedef struct tb_schedule {
     int n_train; /* 1000 */
