@@ -18,7 +18,6 @@ typedef struct tb_text_config {
     int n_positions;                                     /* max_position_embeddings: 77 */
     bool is_quick_gelu;                                  /* hidden_act; else exact gelu */
     float eps;                                           /* layer_norm_eps */
-    int bos_id, eos_id, pad_id; /* SD 1.x: 49406, 49407, 49407; the tokenizer decides */
 } tb_text_config;
 
 /* diffusers' UNet2DConditionModel */

@@ -15,22 +15,27 @@ typedef enum tb_network {
     TB_NETWORK_COUNT
 } tb_network;
 
+/* "text_encoder", "unet", "vae": the components' folders in diffusers' layout. */
+const char *tb_network_name(tb_network network);
+
 typedef struct tb_parameters tb_parameters;
 
 /*
  * Finds the given network's tensors in `weights` (borrowed, kept open): all of them for a component
  * file, those with the network's prefix in a single-file checkpoint ("model.diffusion_model.",
  * "cond_stage_model.transformer.", "first_stage_model."). EMA copies, optimizer states and
- * position_ids are left out. Returns owned.
+ * position_ids are left out. The text encoder's names begin with "text_model.". Returns owned.
+ * BAD_FILE: two tensors of the file are the same one of the network.
  */
 TB_MUST_USE tb_status tb_parameters_new(const tb_weights *weights, tb_network network,
                                         tb_parameters **out, tb_error *err);
 void tb_parameters_free(tb_parameters *parameters); /* accepts NULL */
 
 /*
- * The tensor "PREFIX.NAME" (or NAME for an empty prefix) of exactly this shape, a rank of 0 for
- * any; trailing dimensions of 1 may be more or fewer. BAD_FILE: "unet: tensor 'conv_in.weight' is
- * missing" or "... is [320, 4, 1, 1], not [320, 4, 3, 3]". Asking again is allowed.
+ * The tensor of this name and shape, a rank of 0 for any; the file may have more or fewer trailing
+ * dimensions of 1, *out has those asked for. BAD_FILE: "unet: tensor 'conv_in.weight' is missing"
+ * or "... is [320, 4, 1, 1], not [320, 4, 3, 3]" or "... is int64, not of a float type". Asking
+ * again is allowed.
  */
 TB_MUST_USE tb_status tb_parameters_get(tb_parameters *parameters, const char *name, int rank,
                                         const int64_t *shape, const tb_tensor **out, tb_error *err);
@@ -38,6 +43,10 @@ bool tb_parameters_has(const tb_parameters *parameters, const char *name);
 /* BAD_FILE names the first that nobody asked for, and how many there are. Lists of what a network
  * wants come from a loading of it. */
 TB_MUST_USE tb_status tb_parameters_check_extra(const tb_parameters *parameters, tb_error *err);
+
+/* Of a single-file checkpoint: BAD_FILE names a tensor that belongs to none of the networks and is
+ * not known to be left over from training. */
+TB_MUST_USE tb_status tb_parameters_check_strangers(const tb_weights *weights, tb_error *err);
 
 /* For `show`: number of parameters and bytes by type. */
 typedef struct tb_parameters_facts {

@@ -9,7 +9,8 @@
 typedef struct tb_text_encoder tb_text_encoder;
 
 /* Returns owned. Copies what it needs: the weights may be closed. BAD_FILE for a missing, misshapen
- * or non-finite tensor; NO_MEMORY. */
+ * or non-finite tensor; NO_MEMORY. With check-only parameters it is good for dry runs, for its
+ * bytes as floats, and for freeing. */
 TB_MUST_USE tb_status tb_text_encoder_load(const tb_text_config *config, tb_parameters *parameters,
                                            tb_text_encoder **out, tb_error *err);
 void tb_text_encoder_free(tb_text_encoder *encoder);          /* accepts NULL */

@@ -8,6 +8,12 @@
 
 typedef struct tb_unet tb_unet;
 
+/*
+ * Returns owned. Copies what it needs: the weights may be closed. BAD_FILE for a missing, misshapen
+ * or non-finite tensor, and for more skip connections than there is room for; NO_MEMORY. With
+ * check-only parameters what comes back is good for dry runs (with a context that is a shape only),
+ * for its bytes as floats, and for freeing.
+ */
 TB_MUST_USE tb_status tb_unet_load(const tb_unet_config *config, tb_parameters *parameters,
                                    tb_unet **out, tb_error *err);
 void tb_unet_free(tb_unet *unet); /* accepts NULL */

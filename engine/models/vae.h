@@ -10,7 +10,7 @@ typedef struct tb_vae tb_vae;
 
 enum { TB_VAE_ENCODER = 1, TB_VAE_DECODER = 2 };
 
-/* parts: which to load, a sum of TB_VAE_*. */
+/* parts: which to load, a sum of TB_VAE_*. All else as tb_unet_load. */
 TB_MUST_USE tb_status tb_vae_load(const tb_vae_config *config, tb_parameters *parameters, int parts,
                                   tb_vae **out, tb_error *err);
 void tb_vae_free(tb_vae *vae); /* accepts NULL */

@@ -1,0 +1,99 @@
+#include "engine/models/layers.h"
+
+#include <stdio.h>
+
+#include "engine/models/names_ldm.h"
+
+static const tb_tensor *get_named(tb_loader *loader, const char *name, int rank,
+                                  const int64_t *shape)
+{
+    const tb_tensor *tensor = NULL;
+    if (loader->status == TIMBRE_OK)
+        loader->status = tb_parameters_get(loader->parameters, name, rank, shape, &tensor,
+                                           loader->err);
+    return loader->status == TIMBRE_OK ? tensor : NULL;
+}
+
+/* NULL after a failure. */
+static const tb_tensor *get(tb_loader *loader, const char *prefix, const char *part, int rank,
+                            const int64_t *shape)
+{
+    char name[TB_TENSOR_NAME_MAX_BYTES]; /* of our making: it fits */
+    snprintf(name, sizeof name, "%s.%s", prefix, part);
+    return get_named(loader, name, rank, shape);
+}
+
+static bool is_loading(const tb_loader *loader)
+{
+    return loader->status == TIMBRE_OK && !tb_parameters_is_check_only(loader->parameters);
+}
+
+static void load_matrix(tb_loader *loader, tb_matrix *out, const char *prefix, int rank,
+                        const int64_t *shape, bool has_bias)
+{
+    const tb_tensor *weight = get(loader, prefix, "weight", rank, shape);
+    const tb_tensor *bias = has_bias ? get(loader, prefix, "bias", 1, shape) : NULL;
+    if (weight != NULL) /* what the packed bytes depend on, for check-only loads */
+        out->dtype = weight->dtype == TB_DTYPE_F16 || weight->dtype == TB_DTYPE_BF16 ? weight->dtype
+                                                                                     : TB_DTYPE_F32;
+    if (is_loading(loader))
+        loader->status = tb_matrix_pack(out, weight, bias, loader->err);
+    if (is_loading(loader))
+        tb_weights_let_go(weight); /* the packed copy is the one in use */
+}
+
+void tb_load_linear(tb_loader *loader, tb_matrix *out, const char *prefix, int n_out, int n_in,
+                    bool has_bias)
+{
+    const int64_t shape[] = {n_out, n_in};
+    *out = (tb_matrix){.n_out = n_out, .n_in = n_in};
+    load_matrix(loader, out, prefix, 2, shape, has_bias);
+}
+
+void tb_load_conv(tb_loader *loader, tb_conv *out, const char *prefix, int c_out, int c_in,
+                  int kernel, int stride)
+{
+    const int64_t shape[] = {c_out, c_in, kernel, kernel};
+    *out = (tb_conv){
+        .matrix = {.n_out = c_out, .n_in = kernel * kernel * c_in},
+        .c_in = c_in,
+        .kernel = kernel,
+        .stride = stride,
+        .pad_before = kernel / 2,
+        .pad_after = kernel / 2,
+    };
+    load_matrix(loader, &out->matrix, prefix, 4, shape, true);
+}
+
+static void load_norm(tb_loader *loader, tb_norm *out, const char *prefix)
+{
+    const int64_t shape[] = {out->n_channels};
+    const tb_tensor *gain = get(loader, prefix, "weight", 1, shape);
+    const tb_tensor *shift = get(loader, prefix, "bias", 1, shape);
+    if (is_loading(loader))
+        loader->status = tb_floats_load(gain, &out->gain, loader->err);
+    if (is_loading(loader))
+        loader->status = tb_floats_load(shift, &out->shift, loader->err);
+}
+
+void tb_load_group_norm(tb_loader *loader, tb_norm *out, const char *prefix, int n_channels,
+                        int n_groups, float eps)
+{
+    *out = (tb_norm){.n_channels = n_channels, .n_groups = n_groups, .eps = eps};
+    load_norm(loader, out, prefix);
+}
+
+void tb_load_layer_norm(tb_loader *loader, tb_norm *out, const char *prefix, int n_channels,
+                        float eps)
+{
+    *out = (tb_norm){.n_channels = n_channels, .eps = eps};
+    load_norm(loader, out, prefix);
+}
+
+void tb_load_table(tb_loader *loader, float **out, const char *name, int rows, int columns)
+{
+    const int64_t shape[] = {rows, columns};
+    const tb_tensor *tensor = get_named(loader, name, 2, shape);
+    if (is_loading(loader))
+        loader->status = tb_floats_load(tensor, out, loader->err);
+}

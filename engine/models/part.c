@@ -1,0 +1,83 @@
+#include "engine/models/part.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+tb_name tb_name_make(const char *fmt, ...)
+{
+    tb_name name;
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(name.text, sizeof name.text, fmt, args);
+    va_end(args);
+    return name;
+}
+
+void *tb_loader_alloc(tb_loader *loader, int n, size_t size)
+{
+    if (loader->status != TIMBRE_OK || n == 0)
+        return NULL;
+    void *items = calloc((size_t)n, size);
+    if (items == NULL)
+        loader->status = tb_fail(loader->err, TIMBRE_NO_MEMORY, "no memory for %d layers", n);
+    return items;
+}
+
+void tb_part_report(const tb_nn *nn, double fraction)
+{
+    if (!nn->is_dry && !nn->is_stopped)
+        tb_progress_report(nn->progress, fraction);
+}
+
+tb_picture tb_picture_take(tb_nn *nn, const tb_picture *like, int c)
+{
+    tb_picture p = *like;
+    p.c = c;
+    p.x = tb_nn_take(nn, (size_t)tb_picture_positions(&p) * (size_t)c);
+    return p;
+}
+
+void tb_picture_conv(tb_nn *nn, tb_picture *p, const tb_conv *conv, bool keeps)
+{
+    tb_picture out = *p;
+    out.h = tb_conv_size(conv, p->h);
+    out.w = tb_conv_size(conv, p->w);
+    out = tb_picture_take(nn, &out, conv->matrix.n_out);
+    tb_conv2d(nn, out.x, p->x, p->n, p->h, p->w, conv, NULL);
+    if (!keeps)
+        tb_nn_give(nn, p->x);
+    *p = out;
+}
+
+typedef struct nearest {
+    const tb_picture *in, *out;
+} nearest;
+
+/* One row of the larger picture. */
+static void nearest_row(int i_row, void *user)
+{
+    const nearest *job = user;
+    const tb_picture *in = job->in, *out = job->out;
+    int image = i_row / out->h, y = i_row % out->h;
+    size_t c = (size_t)in->c;
+    const float *from = in->x +
+                        ((size_t)image * (size_t)in->h + (size_t)(y / 2)) * (size_t)in->w * c;
+    float *to = out->x + (size_t)i_row * (size_t)out->w * c;
+    for (int x = 0; x < out->w; x++, to += c)
+        memcpy(to, from + (size_t)(x / 2) * c, sizeof *to * c);
+}
+
+void tb_picture_upsample(tb_nn *nn, tb_picture *p, int h, int w, const tb_conv *conv)
+{
+    tb_picture large = *p;
+    large.h = h;
+    large.w = w;
+    large = tb_picture_take(nn, &large, p->c);
+    if (tb_nn_begin(nn, 0))
+        tb_pool_run(nn->pool, p->n * h, nearest_row, &(nearest){p, &large});
+    tb_nn_give(nn, p->x);
+    *p = large;
+    tb_picture_conv(nn, p, conv, false);
+}
