@@ -48,9 +48,11 @@ bench:
 	@tools/build $(BUILD) $(OPTIONS)
 	@tools/bench $(BUILD)
 
-#: make smoke        one clip by the Riffusion model (not built yet)
+#: make smoke        one clip by a neural model, twice; TIMBRE_TEST_MODEL names it (else 3: the tiny one)
 smoke:
-	@tools/part tools/riffusion-smoke "the Riffusion backend"
+	@tools/setup run build
+	@tools/build $(BUILD) $(OPTIONS)
+	@tools/riffusion-smoke $(BUILD)/cli/timbre
 
 #: make run-worker   the worker in the foreground (not built yet)
 run-worker:
@@ -60,8 +62,9 @@ run-worker:
 golden:
 	@tools/setup lint reference
 	@tools/venv golden
-	@tools/venv reference
+	@tools/venv diffusers-0.24
 	@tools/golden/run
+	@tools/reference/run
 
 #: make install      into PREFIX (and DESTDIR)
 install:

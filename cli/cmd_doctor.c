@@ -17,6 +17,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
 #include "timbre/engine.h"
+#include "timbre/model.h"
 #include "timbre/version.h"
 
 typedef enum { OK, WARN, FAIL } verdict;
@@ -171,6 +172,26 @@ static void check_backend(examination *e)
     (void)snprintf(e->fix, sizeof e->fix, "%s", backend == NULL ? "" : fact(backend, "fix"));
 }
 
+/* The model of the settings, with the name, type and shape of every tensor. */
+static void check_model(examination *e)
+{
+    tb_error err = {0};
+    char *facts = NULL, name[256];
+    const char *model = tb_settings_text(&e->app->settings, "generate.model");
+    const char *tokenizer = tb_settings_text(&e->app->settings, "engine.tokenizer");
+    if (model[0] == '\0' || strcmp(model, "sketch") == 0) {
+        say(e, OK, "the sketch; --model FOLDER names a neural one");
+        return;
+    }
+    timbre_model_name(model, name, sizeof name);
+    if (timbre_model_describe(model, tokenizer[0] != '\0' ? tokenizer : NULL, &facts, &err) !=
+        TIMBRE_OK)
+        say_error(e, FAIL, &err);
+    else
+        say(e, OK, "%s is whole", name);
+    free(facts);
+}
+
 static void check_render(examination *e)
 {
     tb_error err = {0};
@@ -183,6 +204,8 @@ static void check_render(examination *e)
     tb_status st = timbre_request_new(&request, &err);
     if (st == TIMBRE_OK)
         st = timbre_request_set(request, "prompt", "piano", &err);
+    if (st == TIMBRE_OK)
+        st = timbre_request_set(request, "model_id", "sketch", &err);
     if (st == TIMBRE_OK)
         st = timbre_request_set(request, "duration_seconds", "1", &err);
     if (st == TIMBRE_OK && e->engine == NULL)
@@ -237,8 +260,8 @@ static const struct {
 } checks[] = {
     {"version", check_version}, {"settings", check_settings},   {"output", check_output},
     {"data", check_data},       {"processor", check_processor}, {"libraries", check_libraries},
-    {"backend", check_backend}, {"render", check_render},       {"sound", check_sound},
-    {"locale", check_locale},   {"terminal", check_terminal},
+    {"backend", check_backend}, {"model", check_model},         {"render", check_render},
+    {"sound", check_sound},     {"locale", check_locale},       {"terminal", check_terminal},
 };
 
 static void print_check(const examination *e, const char *name)

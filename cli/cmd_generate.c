@@ -27,8 +27,8 @@ typedef struct {
     tb_take_request take;
     timbre_engine *engine;
     tb_take_output place;
-    char *soundfont; /* owned */
-    char *data_dir;  /* owned; NULL: none, and said so */
+    char *soundfont, *tokenizer; /* owned */
+    char *data_dir;              /* owned; NULL: none, and said so */
     tb_meter meter, events;
     json_t *takes; /* for --json; else NULL */
     int count;
@@ -42,6 +42,7 @@ static void deinit(generation *g)
     tb_take_output_deinit(&g->place);
     json_decref(g->takes);
     free(g->soundfont);
+    free(g->tokenizer);
     free(g->data_dir);
 }
 
@@ -54,6 +55,9 @@ static tb_status prepare(generation *g, tb_error *err)
     if (st == TIMBRE_OK)
         st = tb_path_expand("SoundFont", tb_settings_text(&g->app->settings, "engine.soundfont"),
                             &g->soundfont, err);
+    if (st == TIMBRE_OK)
+        st = tb_path_expand("tokenizer", tb_settings_text(&g->app->settings, "engine.tokenizer"),
+                            &g->tokenizer, err);
     if (st == TIMBRE_OK)
         st = tb_take_request_build(g->app, &g->take, err);
     tb_error why = {0};
@@ -81,14 +85,19 @@ static tb_status make_request(const generation *g, int i, timbre_request **out, 
     return st;
 }
 
-static bool append_name(json_t *names, const char *name)
+static tb_status append_names(const tb_dry_run *plan, const tb_take_names *names, tb_error *err)
 {
-    return names == NULL || json_array_append_new(names, tb_text_to_json(name)) == 0;
+    const char *path = names->path != NULL ? names->path : "standard output";
+    bool is_done = json_array_append_new(plan->outputs, tb_text_to_json(path)) == 0;
+    for (timbre_side i = 0; i < TIMBRE_SIDE_COUNT; i++)
+        if (names->side[i] != NULL)
+            is_done &= json_array_append_new(plan->sides[i], tb_text_to_json(names->side[i])) == 0;
+    return is_done ? TIMBRE_OK : tb_fail(err, TIMBRE_NO_MEMORY, "no memory for file names");
 }
 
 /* Every seed must be in range and every name usable before the first take is made. The names are
- * added to the arrays `outputs` and `midis` where those are not NULL. */
-static tb_status check_takes(const generation *g, json_t *outputs, json_t *midis, tb_error *err)
+ * added to `plan` where that is not NULL. */
+static tb_status check_takes(const generation *g, const tb_dry_run *plan, tb_error *err)
 {
     tb_take_names before = {0};
     tb_status st = TIMBRE_OK;
@@ -99,11 +108,9 @@ static tb_status check_takes(const generation *g, json_t *outputs, json_t *midis
         if (st == TIMBRE_OK)
             st = tb_take_names_init(&names, &g->place, request, i + 1, err);
         if (st == TIMBRE_OK)
-            st = tb_take_names_check(&names, i > 0 ? &before : NULL, &g->place, err);
-        if (st == TIMBRE_OK &&
-            (!append_name(outputs, names.path != NULL ? names.path : "standard output") ||
-             (names.midi != NULL && !append_name(midis, names.midi))))
-            st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for file names");
+            st = tb_take_names_check(&names, i > 0 ? &before : NULL, &g->place, request, err);
+        if (st == TIMBRE_OK && plan != NULL)
+            st = append_names(plan, &names, err);
         timbre_request_free(request);
         tb_take_names_deinit(&before);
         before = names;
@@ -181,7 +188,7 @@ static tb_status report_take(generation *g, const timbre_take *take, const tb_ta
     const char *path = timbre_take_path(take);
     tb_app_log(g->app, "made %s", path != NULL ? path : "sound on standard output");
     if (st == TIMBRE_OK)
-        st = tb_take_output_write_midi(&g->place, names, take, err);
+        st = tb_take_output_write_sides(&g->place, names, take, err);
     if (st == TIMBRE_OK && g->take.from_recipe != NULL && i == 0)
         st = tb_take_compare(g->app, &g->take, take, err);
     if (st == TIMBRE_OK && tb_args_has(&g->app->args, "play") && path != NULL)
@@ -247,6 +254,7 @@ static tb_status open_engine(generation *g, tb_error *err)
         .log_user = g->app,
         .log_level = g->app->log != NULL ? TIMBRE_LOG_DEBUG : TIMBRE_LOG_INFO,
         .cpu = tb_settings_text(&g->app->settings, "engine.cpu"),
+        .tokenizer = g->tokenizer,
     };
     return timbre_engine_new(&options, &g->engine, err);
 }
@@ -257,7 +265,7 @@ static tb_status make_all(generation *g, tb_error *err)
     tb_meter_init(&g->meter, g->app);
     if (g->wants_events)
         tb_meter_init_json(&g->events, stdout);
-    tb_status st = check_takes(g, NULL, NULL, err);
+    tb_status st = check_takes(g, NULL, err);
     if (st == TIMBRE_OK)
         st = open_engine(g, err);
     for (int i = 0; st == TIMBRE_OK && i < g->count; i++)
@@ -268,14 +276,14 @@ static tb_status make_all(generation *g, tb_error *err)
 static int dry_run(generation *g)
 {
     tb_error err = {0};
-    json_t *outputs = json_array(), *midis = json_array();
-    tb_status st = check_takes(g, outputs, midis, &err);
+    tb_dry_run plan;
+    tb_dry_run_init(&plan);
+    tb_status st = check_takes(g, &plan, &err);
     if (st == TIMBRE_OK)
         st = open_engine(g, &err);
     if (st == TIMBRE_OK)
-        st = tb_dry_run_print(g->app, g->engine, g->take.request, outputs, midis, &err);
-    json_decref(outputs);
-    json_decref(midis);
+        st = tb_dry_run_print(&plan, g->app, g->engine, g->take.request, &err);
+    tb_dry_run_deinit(&plan);
     return st == TIMBRE_OK ? 0 : tb_app_fail(g->app, &err);
 }
 

@@ -1,4 +1,4 @@
-/* timbre show: what an audio file or a sidecar is, the music and the recipe inside. */
+/* timbre show: what an audio file, a sidecar or a model is, the music and the recipe inside. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,12 +8,14 @@
 #include "cli/commands.h"
 #include "cli/file_kind.h"
 #include "cli/music.h"
+#include "cli/show_model.h"
 #include "cli/text.h"
 #include "engine/base/file.h"
 #include "engine/base/limits.h"
 #include "engine/base/str.h"
 #include "timbre/audio.h"
 #include "timbre/engine.h"
+#include "timbre/model.h"
 #include "timbre/version.h"
 
 typedef struct {
@@ -69,8 +71,11 @@ static json_t *metadata_of_engine(const facts *f)
     timbre_request *request = NULL;
     char *preview = NULL;
     json_t *asked = json_object_get(f->recipe, "request");
+    const char *backend = json_string_value(json_object_get(f->recipe, "backend"));
     if (json_integer_value(json_object_get(f->recipe, "engine")) != TIMBRE_ENGINE_VERSION)
         return NULL;
+    if (backend == NULL || strcmp(backend, "sketch") != 0)
+        return NULL; /* no model is opened because a file names it */
     char *text = json_is_object(asked) ? json_dumps(asked, JSON_COMPACT) : NULL;
     tb_status st = text == NULL ? TIMBRE_BAD_FILE : timbre_request_new(&request, NULL);
     if (st == TIMBRE_OK)
@@ -276,6 +281,8 @@ int tb_cmd_show(tb_app *app)
         return tb_app_fail(app, &err);
     }
     const char *path = app->args.operands[0];
+    if (timbre_model_is_at(path))
+        return tb_show_model(app, path);
     size_t length = strlen(path);
     bool is_sidecar = length > 5 && strcmp(path + length - 5, ".json") == 0;
     return is_sidecar ? show_sidecar(app, path) : show_audio(app, path);

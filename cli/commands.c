@@ -53,6 +53,10 @@ static const tb_option generate_options[] = {
      .rule = {TB_VALUE_FILE},
      .value_name = "FILE",
      .help = "also write the arrangement as a MIDI file"},
+    {.name = "image",
+     .rule = {TB_VALUE_FILE},
+     .value_name = "FILE",
+     .help = "also write a neural model's picture, a PNG"},
     {.name = "dry-run", .help = "show what would be made, and make nothing"},
     OPTION_JSON,
     {.name = "events", .help = "JSON Lines on stdout while it works"},
@@ -103,14 +107,22 @@ static const char *const generate_text[] = {
     "Makes a piece of sound from a prompt and prints the path of the file. With PROMPT - the "
     "prompt is read from standard input. Nothing else is written to standard output: "
     "progress, warnings and hints go to standard error.",
-    "Until a neural model is installed the sketch answers: it reads style, mood, instruments, "
+    "Without --model the sketch answers: it reads style, mood, instruments, "
     "tempo and key from the prompt, arranges them and plays the result through a SoundFont. "
     "It is a sketch and not the AI model, and says so. Words that it does not know are no "
     "error; they are named, and --verbose shows what it understood.",
     "The file carries its recipe: everything that is needed to make the same samples again. "
     "--from reads it and names each ingredient that differs on this machine.",
+    "--model names a folder or file of a neural model of the Stable Diffusion 1.x family that "
+    "paints "
+    "spectrograms, such as Riffusion: weights as safetensors, or PyTorch's .bin and .ckpt, which "
+    "are "
+    "read without running anything in them. It makes up to 20.4 seconds. Its prompts may weigh "
+    "words: "
+    "(louder:1.3) [softer]. --scheduler pndm --steps 50 is Riffusion's own way.",
     "PATH may be a folder, or a name with {date} {time} {slug} {seed} {n} {model} in it; its "
-    "ending chooses the format; --midi takes such a name too. In a folder given with -o the "
+    "ending chooses the format; --midi and --image take such a name too. In a folder given with -o "
+    "the "
     "takes stand directly, without a folder for the day. A file that exists is not overwritten "
     "without --force. Names "
     "that Timbre chooses itself get a number instead.",
@@ -122,6 +134,9 @@ static const char *const show_text[] = {
     "Prints what an audio file is, and for a take the music and the recipe inside. Reads every "
     "format that libsndfile reads, and the sidecar of a take (FILE.json).",
     "A take that is shorter or longer than its recipe says is reported as damaged (exit code 8).",
+    "For a model (a folder in the form of diffusers, or a file of weights) it prints what the "
+    "model "
+    "is, after checking the name, type and shape of every tensor.",
     NULL};
 
 static const char *const play_text[] = {
@@ -183,14 +198,15 @@ static const tb_command table[] = {
      .run = tb_cmd_generate},
     {.name = "show",
      .aliases = {{"info", NULL}},
-     .summary = "show what an audio file is and its recipe",
-     .operands = "FILE",
+     .summary = "show what an audio file or a model is",
+     .operands = "FILE|MODEL",
      .operand_kind = TB_OPERAND_FILE,
      .max_operands = 1,
      .text = show_text,
      .options = show_options,
      .n_options = LENGTH(show_options),
      .examples = {{"timbre show take.wav", "facts and recipe"},
+                  {"timbre show models/riffusion-v1", "architecture, sizes, licence"},
                   {"timbre show take.wav --json", "the same for programs"}},
      .run = tb_cmd_show},
     {.name = "play",

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cli/music.h"
+#include "cli/side_file.h"
 #include "cli/text.h"
 
 enum { NAME_COLUMNS = 17 };
@@ -34,8 +35,32 @@ static void print_names(const char *label, const json_t *names)
     }
 }
 
-tb_status tb_dry_run_print(const tb_app *app, timbre_engine *engine, const timbre_request *request,
-                           json_t *outputs, json_t *midis, tb_error *err)
+void tb_dry_run_init(tb_dry_run *plan)
+{
+    plan->outputs = json_array();
+    for (timbre_side i = 0; i < TIMBRE_SIDE_COUNT; i++)
+        plan->sides[i] = json_array();
+}
+
+void tb_dry_run_deinit(tb_dry_run *plan)
+{
+    json_decref(plan->outputs);
+    for (timbre_side i = 0; i < TIMBRE_SIDE_COUNT; i++)
+        json_decref(plan->sides[i]);
+}
+
+static tb_status print_json(const tb_dry_run *plan, json_t *fields, json_t *metadata, tb_error *err)
+{
+    json_t *j = json_pack("{s:i, s:b, s:O, s:O, s:i, s:O}", "schema", 1, "dry_run", 1, "request",
+                          fields, "metadata", metadata, "count",
+                          (int)json_array_size(plan->outputs), "outputs", plan->outputs);
+    for (timbre_side i = 0; j != NULL && i < TIMBRE_SIDE_COUNT; i++)
+        (void)json_object_set(j, tb_side_name(i), plan->sides[i]);
+    return tb_json_print(j, err);
+}
+
+tb_status tb_dry_run_print(const tb_dry_run *plan, const tb_app *app, timbre_engine *engine,
+                           const timbre_request *request, tb_error *err)
 {
     char *preview = NULL;
     tb_status st = timbre_preview(engine, request, &preview, err);
@@ -44,19 +69,16 @@ tb_status tb_dry_run_print(const tb_app *app, timbre_engine *engine, const timbr
     char *text = timbre_request_format(request);
     json_t *fields = text == NULL ? NULL : json_loads(text, 0, NULL);
     json_t *metadata = json_loads(preview, 0, NULL);
-    if (fields == NULL || metadata == NULL || outputs == NULL || midis == NULL) {
+    if (fields == NULL || metadata == NULL) {
         st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory to describe the request");
     } else if (app->wants_json) {
-        st = tb_json_print(json_pack("{s:i, s:b, s:O, s:O, s:i, s:O, s:O}", "schema", 1, "dry_run",
-                                     1, "request", fields, "metadata", metadata, "count",
-                                     (int)json_array_size(outputs), "outputs", outputs, "midi",
-                                     midis),
-                           err);
+        st = print_json(plan, fields, metadata, err);
     } else {
         print_fields(fields);
         tb_music_print(json_object_get(metadata, "extras"), 0, NAME_COLUMNS);
-        print_names("output", outputs);
-        print_names("midi", midis);
+        print_names("output", plan->outputs);
+        for (timbre_side i = 0; i < TIMBRE_SIDE_COUNT; i++)
+            print_names(tb_side_name(i), plan->sides[i]);
     }
     json_decref(metadata);
     json_decref(fields);

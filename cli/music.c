@@ -77,29 +77,64 @@ static void append_textures(tb_str *out, const json_t *extras)
     append_texts(out, json_object_get(extras, "textures"));
 }
 
-void tb_music_print(const json_t *extras, int indent, int width)
+static void append_model(tb_str *out, const json_t *extras)
 {
-    static const struct {
-        const char *name;
-        void (*append)(tb_str *out, const json_t *extras);
-    } rows[] = {
-        {"style", append_style},
-        {"tempo", append_tempo},
-        {"key", append_key},
-        {"metre", append_metre},
-        {"parts", append_parts},
-        {"textures", append_textures},
-        {"understood", tb_music_append_understood},
-        {"not understood", tb_music_append_unknown},
-    };
-    if (member(extras, "style") == NULL)
-        return;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    append_item(out, member(extras, "model"));
+}
+
+static void append_sampler(tb_str *out, const json_t *extras)
+{
+    tb_str_appendf(out, "%lld steps of %s, guidance %g",
+                   (long long)json_integer_value(json_object_get(extras, "steps")),
+                   member(extras, "scheduler"),
+                   json_number_value(json_object_get(extras, "cfg_scale")));
+}
+
+static void append_picture(tb_str *out, const json_t *extras)
+{
+    tb_str_appendf(out, "%lldx%lld pixels",
+                   (long long)json_integer_value(json_object_get(extras, "image_width")),
+                   (long long)json_integer_value(json_object_get(extras, "image_height")));
+}
+
+typedef struct {
+    const char *name; /* NULL behind the last */
+    void (*append)(tb_str *out, const json_t *extras);
+} music_row;
+
+/* What there is to say about a take of each kind of backend, told by a member that it has. */
+static const struct {
+    const char *mark;
+    music_row rows[10];
+} kinds[] = {
+    {"style",
+     {{"style", append_style},
+      {"tempo", append_tempo},
+      {"key", append_key},
+      {"metre", append_metre},
+      {"parts", append_parts},
+      {"textures", append_textures},
+      {"understood", tb_music_append_understood},
+      {"not understood", tb_music_append_unknown}}},
+    {"scheduler",
+     {{"model", append_model}, {"sampler", append_sampler}, {"picture", append_picture}}},
+};
+
+static void print_rows(const music_row *row, const json_t *extras, int indent, int width)
+{
+    for (; row->name != NULL; row++) {
         tb_str text = {0};
-        rows[i].append(&text, extras);
-        printf("%*s%-*s ", indent, "", width, rows[i].name);
+        row->append(&text, extras);
+        printf("%*s%-*s ", indent, "", width, row->name);
         tb_print_clean(stdout, text.len > 0 ? tb_str_text(&text) : "none");
         printf("\n");
         tb_str_deinit(&text);
     }
+}
+
+void tb_music_print(const json_t *extras, int indent, int width)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (member(extras, kinds[i].mark) != NULL)
+            print_rows(kinds[i].rows, extras, indent, width);
 }

@@ -28,6 +28,8 @@ json_t *tb_take_to_json(const timbre_take *take, bool has_sidecar)
 static void note_words(tb_app *app, const json_t *extras)
 {
     tb_str understood = {0}, unknown = {0};
+    if (json_object_get(extras, "understood") == NULL)
+        return; /* a neural model does not tell */
     tb_music_append_understood(&understood, extras);
     tb_music_append_unknown(&unknown, extras);
     if (understood.len == 0)
@@ -51,6 +53,20 @@ static void note_music(tb_app *app, const json_t *extras)
                   json_string_value(json_object_get(extras, "metre")));
 }
 
+/* What a neural model did with the request. */
+static void note_model(tb_app *app, const json_t *extras)
+{
+    long long n_dropped = json_integer_value(json_object_get(extras, "dropped_tokens"));
+    const char *scheduler = json_string_value(json_object_get(extras, "scheduler"));
+    if (n_dropped > 0)
+        tb_app_warn(app, "the prompt is too long: its last %lld tokens are left out", n_dropped);
+    if (scheduler != NULL)
+        tb_app_detail(app, "%s, %lld steps of %s, guidance %g",
+                      json_string_value(json_object_get(extras, "model")),
+                      (long long)json_integer_value(json_object_get(extras, "steps")), scheduler,
+                      json_number_value(json_object_get(extras, "cfg_scale")));
+}
+
 static void note_unused(tb_app *app, const json_t *extras)
 {
     size_t i;
@@ -70,6 +86,7 @@ void tb_take_note(tb_app *app, const timbre_take *take, double elapsed_s, bool i
             tb_app_note(app, "this is %s", label);
         note_unused(app, extras);
         note_words(app, extras);
+        note_model(app, extras);
     }
     note_music(app, extras);
     tb_app_note(app, "seed %lld, %.1f s of sound in %.2f s",

@@ -16,6 +16,7 @@
 #include "engine/base/utf8.h"
 #include "timbre/audio.h"
 #include "timbre/engine.h"
+#include "timbre/model.h"
 
 static tb_status load_sidecar_recipe(const char *path, char **out, tb_error *err)
 {
@@ -68,6 +69,19 @@ static tb_status load_from(tb_take_request *t, const char *path, tb_error *err)
     st = timbre_request_set_json(t->request, request, strlen(request), err);
     free(request);
     return st;
+}
+
+/* A recipe has the name of a model and not its place: where the model of the command line or the
+ * settings has that name, it is the one. */
+static tb_status place_model(tb_app *app, timbre_request *request, tb_error *err)
+{
+    char name[TB_MODEL_ID_MAX_BYTES + 1];
+    const char *flag = tb_args_value(&app->args, "model");
+    const char *place = flag != NULL ? flag : tb_settings_text(&app->settings, "generate.model");
+    timbre_model_name(place, name, sizeof name);
+    if (strcmp(name, timbre_request_text(request, "model_id")) != 0)
+        return TIMBRE_OK;
+    return timbre_request_set(request, "model_id", place, err);
 }
 
 /* Settings that are no built-in values; those leave the decision to the engine. */
@@ -187,6 +201,8 @@ static tb_status fill(tb_app *app, tb_take_request *t, tb_error *err)
     if (st != TIMBRE_OK)
         return st;
     st = from != NULL ? load_from(t, from, err) : apply_settings(app, t->request, err);
+    if (st == TIMBRE_OK && from != NULL)
+        st = place_model(app, t->request, err);
     char *before = st == TIMBRE_OK ? timbre_request_format(t->request) : NULL;
     if (st == TIMBRE_OK)
         st = apply_path(app, t->request, err);

@@ -75,7 +75,7 @@ tb_status tb_master_run(float *pcm, int64_t n_frames, const tb_master_options *o
     if (st != TIMBRE_OK)
         return st;
     if (!options->loop && options->fade_out_s > 0)
-        tb_fade_out(pcm, n_frames, (int64_t)(options->fade_out_s * TB_SAMPLE_RATE_HZ + 0.5));
+        tb_fade_out(pcm, n_frames, 2, (int64_t)(options->fade_out_s * TB_SAMPLE_RATE_HZ + 0.5));
     tb_level_plan plan;
     st = tb_level_find(&sound, &target, progress, &plan, err);
     keep_head(&m, n_frames);

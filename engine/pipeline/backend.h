@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "engine/base/log.h"
+#include "engine/kernels/kernels.h"
 #include "engine/os/pool.h"
 #include "engine/pipeline/stages.h"
 #include "timbre/request.h"
@@ -16,9 +17,12 @@
 /* What one generation has at hand; all borrowed. */
 typedef struct tb_job {
     const timbre_request *request; /* resolved */
+    const tb_kernels *kernels;
     tb_pool *pool;
     const tb_logger *log;
     tb_stages *stages;
+    timbre_preview_fn preview; /* may be NULL */
+    void *preview_user;
 } tb_job;
 
 /* What a backend made. Owned by the pipeline: tb_result_deinit. */
@@ -30,6 +34,8 @@ typedef struct tb_result {
     json_t *extras;      /* object for metadata: what was understood and done */
     unsigned char *midi; /* Standard MIDI File, or NULL */
     size_t midi_len_bytes;
+    unsigned char *image; /* the spectrogram as a PNG file, or NULL */
+    size_t image_len_bytes;
 } tb_result;
 
 void tb_result_deinit(tb_result *result);
@@ -38,8 +44,12 @@ typedef struct tb_backend {
     const char *name;       /* "sketch" */
     const char *label;      /* one honest sentence for screens and metadata */
     unsigned bit;           /* TIMBRE_BACKEND_* */
+    timbre_side side;       /* what its takes bring beside the sound */
     const tb_stage *stages; /* the last one is "save" and belongs to the pipeline */
     int n_stages;
+    /* Fill in what the model itself decides, and check what only it can. The request has a model
+     * and the table's defaults. NULL: nothing to do. */
+    tb_status (*resolve)(timbre_request *request, tb_error *err);
     /* State kept between takes, made with the first one. Freed by close. */
     tb_status (*open)(const timbre_engine_options *options, void **state, tb_error *err);
     void (*close)(void *state);
@@ -52,6 +62,13 @@ typedef struct tb_backend {
     tb_status (*run)(void *state, const tb_job *job, tb_result *result, tb_error *err);
 } tb_backend;
 
-extern const tb_backend tb_backend_sketch;
+extern const tb_backend tb_backend_sketch, tb_backend_riffusion;
+
+enum { TB_BACKEND_COUNT = 2 };
+extern const tb_backend *const tb_backends[TB_BACKEND_COUNT];
+
+/* Index in tb_backends of the one that runs `model_id`: "sketch", else a folder or file that is
+ * there. MODEL_MISSING. */
+TB_MUST_USE tb_status tb_backend_find(const char *model_id, int *i_backend, tb_error *err);
 
 #endif

@@ -327,6 +327,7 @@ const tb_backend tb_backend_sketch = {
     .name = "sketch",
     .label = "a sketch: composed by rules and played from a SoundFont, not by the AI model",
     .bit = TIMBRE_BACKEND_SKETCH,
+    .side = TIMBRE_SIDE_MIDI,
     .stages = stages,
     .n_stages = sizeof stages / sizeof *stages,
     .open = sketch_open,

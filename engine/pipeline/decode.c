@@ -11,13 +11,10 @@
 #include "engine/pipeline/image_spool.h"
 #include "engine/pipeline/sound_target.h"
 #include "engine/pipeline/stages.h"
-#include "engine/spectrogram/pixels.h"
-#include "engine/spectrogram/vocoder.h"
+#include "engine/pipeline/vocode.h"
 
 static const tb_stage stages[] = {
     {"load", 0.03}, {"vocode", 0.82}, {"master", 0.1}, {"save", 0.05}};
-
-#define MAX_VALUE 30e6f /* amplitude of a black pixel; Riffusion ignores the EXIF block's */
 
 enum { MASTER_CLEAN, MASTER_RIFFUSION };
 
@@ -207,64 +204,34 @@ static void report_channel(double fraction, void *user)
     tb_progress_report(&c->job->stages.progress, (c->channel + fraction) / c->job->n_channels);
 }
 
-static tb_status vocode_channel(timbre_engine *engine, channel_job *c, const tb_mel *mel,
-                                const tb_mel_inverse *inverse, tb_error *err)
+static tb_status vocode_channel(timbre_engine *engine, channel_job *c, const tb_vocode *vocode,
+                                tb_error *err)
 {
-    const decode_job *job = c->job;
-    tb_vocoder_spec spec = {.n_fft = job->lengths.n_fft,
-                            .win_length = job->lengths.win_length,
-                            .hop_length = job->lengths.hop_length,
-                            .inverse = inverse,
-                            .n_mels = mel->n_mels,
-                            .n_bins = mel->n_bins,
-                            .n_frames = job->image.width,
-                            .n_iter = job->choices.params.num_griffin_lim_iters,
-                            .momentum = 0.99,
-                            .start = (tb_phase_start)job->choices.phase,
-                            .seed = (uint64_t)job->choices.seed,
-                            .channel = c->channel};
     tb_vocoder_io io = {.read = read_bands, .write = write_samples, .user = c};
-    tb_progress progress = {.fn = report_channel, .user = c, .cancel = job->stages.progress.cancel};
-    return tb_vocoder_run(&spec, tb_engine_kernels(engine), tb_engine_pool(engine), &io, &progress,
-                          err);
-}
-
-static tb_status vocode_channels(timbre_engine *engine, decode_job *job, const tb_mel *mel,
-                                 const tb_mel_inverse *inverse, tb_error *err)
-{
-    float *table = malloc(65536 * sizeof *table);
-    uint16_t *columns = malloc((size_t)job->image.height * TB_TILE_COLUMNS * sizeof *columns);
-    tb_status st = table == NULL || columns == NULL
-                       ? tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the image's columns")
-                       : TIMBRE_OK;
-    if (st == TIMBRE_OK)
-        tb_pixels_table((float)job->choices.params.power_for_image, MAX_VALUE, table);
-    for (int i = 0; st == TIMBRE_OK && i < job->n_channels; i++) {
-        channel_job c = {.job = job, .channel = i, .table = table, .columns = columns, .x = -1};
-        st = vocode_channel(engine, &c, mel, inverse, err);
-    }
-    free(columns);
-    free(table);
-    return st;
+    tb_progress progress = {
+        .fn = report_channel, .user = c, .cancel = c->job->stages.progress.cancel};
+    return tb_vocode_run(vocode, c->channel, tb_engine_kernels(engine), tb_engine_pool(engine), &io,
+                         &progress, err);
 }
 
 static tb_status vocode(timbre_engine *engine, decode_job *job, tb_error *err)
 {
-    tb_mel mel = {0};
-    tb_mel_inverse *inverse = NULL;
-    tb_mel_spec mel_spec = tb_spectrogram_mel_spec(&job->choices.params);
-    tb_mel_inverse_spec spec = {.method = (tb_mel_inverse_method)job->choices.inverse,
-                                .n_iter = job->choices.params.max_mel_iters,
-                                .n_frames = job->image.width,
-                                .n_channels = job->n_channels,
-                                .seed = (uint64_t)job->choices.seed};
-    tb_status st = tb_mel_init(&mel, &mel_spec, err);
-    if (st == TIMBRE_OK)
-        st = tb_mel_inverse_new(&mel, &spec, &inverse, err);
-    if (st == TIMBRE_OK)
-        st = vocode_channels(engine, job, &mel, inverse, err);
-    tb_mel_inverse_free(inverse);
-    tb_mel_deinit(&mel);
+    tb_vocode_choices choices = {.params = job->choices.params,
+                                 .phase = (tb_phase_start)job->choices.phase,
+                                 .inverse = (tb_mel_inverse_method)job->choices.inverse,
+                                 .seed = (uint64_t)job->choices.seed};
+    tb_vocode vocode;
+    uint16_t *columns = malloc((size_t)job->image.height * TB_TILE_COLUMNS * sizeof *columns);
+    tb_status st = tb_vocode_init(&vocode, &choices, job->image.width, job->n_channels, err);
+    if (st == TIMBRE_OK && columns == NULL)
+        st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the image's columns");
+    for (int i = 0; st == TIMBRE_OK && i < job->n_channels; i++) {
+        channel_job c = {
+            .job = job, .channel = i, .table = vocode.table, .columns = columns, .x = -1};
+        st = vocode_channel(engine, &c, &vocode, err);
+    }
+    free(columns);
+    tb_vocode_deinit(&vocode);
     return st;
 }
 

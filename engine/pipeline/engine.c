@@ -12,13 +12,14 @@
 #include "engine/pipeline/recipe.h"
 #include "engine/pipeline/request.h"
 #include "engine/pipeline/save.h"
+#include "timbre/model.h"
 
 struct timbre_engine {
     timbre_engine_options options; /* texts owned by the engine */
     tb_logger log;
     tb_pool *pool;
     const tb_kernels *kernels;
-    void *sketch; /* state of tb_backend_sketch */
+    void *states[TB_BACKEND_COUNT]; /* of tb_backends */
 };
 
 tb_pool *tb_engine_pool(timbre_engine *engine)
@@ -40,7 +41,8 @@ void timbre_engine_free(timbre_engine *engine)
 {
     if (engine == NULL)
         return;
-    tb_backend_sketch.close(engine->sketch);
+    for (int i = 0; i < TB_BACKEND_COUNT; i++)
+        tb_backends[i]->close(engine->states[i]);
     tb_pool_free(engine->pool);
     free(engine);
 }
@@ -64,10 +66,10 @@ tb_status timbre_engine_new(const timbre_engine_options *options, timbre_engine 
     tb_status st = tb_pool_new(engine->options.n_threads, &engine->pool, err);
     if (st == TIMBRE_OK)
         st = tb_kernels_choose(engine->options.cpu, &engine->kernels, err);
-    if (st == TIMBRE_OK)
-        st = tb_backend_sketch.open(&engine->options, &engine->sketch, err);
+    for (int i = 0; st == TIMBRE_OK && i < TB_BACKEND_COUNT; i++)
+        st = tb_backends[i]->open(&engine->options, &engine->states[i], err);
     engine->options.soundfont = engine->options.data_dir = NULL; /* the caller's; copied by open */
-    engine->options.cpu = NULL;
+    engine->options.cpu = engine->options.tokenizer = NULL;
     if (st != TIMBRE_OK) {
         timbre_engine_free(engine);
         return st;
@@ -80,6 +82,7 @@ void tb_result_deinit(tb_result *result)
 {
     free(result->pcm);
     free(result->midi);
+    free(result->image);
     json_decref(result->ingredients);
     json_decref(result->extras);
     *result = (tb_result){0};
@@ -88,11 +91,12 @@ void tb_result_deinit(tb_result *result)
 static char *format_metadata(const timbre_request *request, const tb_result *result)
 {
     double seconds = (double)result->n_frames / TB_SAMPLE_RATE_HZ;
+    char model[TB_MODEL_ID_MAX_BYTES + 1];
+    timbre_model_name(timbre_request_text(request, "model_id"), model, sizeof model);
     json_t *j = json_pack("{s:s, s:I, s:s, s:f, s:O}", "prompt",
                           timbre_request_text(request, "prompt"), "seed",
-                          (json_int_t)timbre_request_integer(request, "seed"), "model_id",
-                          timbre_request_text(request, "model_id"), "duration_seconds", seconds,
-                          "extras", result->extras);
+                          (json_int_t)timbre_request_integer(request, "seed"), "model_id", model,
+                          "duration_seconds", seconds, "extras", result->extras);
     char *text = tb_json_format(j);
     json_decref(j);
     return text;
@@ -102,6 +106,7 @@ tb_status timbre_preview(timbre_engine *engine, const timbre_request *request, c
                          tb_error *err)
 {
     *metadata = NULL;
+    int i = 0;
     timbre_request *resolved;
     tb_status st = timbre_request_copy(request, &resolved, err);
     if (st != TIMBRE_OK)
@@ -109,7 +114,9 @@ tb_status timbre_preview(timbre_engine *engine, const timbre_request *request, c
     tb_result result = {0};
     st = timbre_request_resolve(resolved, err);
     if (st == TIMBRE_OK)
-        st = tb_backend_sketch.preview(engine->sketch, resolved, &result, err);
+        st = tb_backend_find(timbre_request_text(resolved, "model_id"), &i, err);
+    if (st == TIMBRE_OK)
+        st = tb_backends[i]->preview(engine->states[i], resolved, &result, err);
     if (st == TIMBRE_OK && (*metadata = format_metadata(resolved, &result)) == NULL)
         st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the metadata");
     tb_result_deinit(&result);
@@ -135,7 +142,9 @@ static tb_status make_take(const tb_backend *backend, const tb_job *job, tb_resu
         st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the metadata");
     take->midi = result->midi;
     take->midi_len_bytes = result->midi_len_bytes;
-    result->midi = NULL;
+    take->image = result->image;
+    take->image_len_bytes = result->image_len_bytes;
+    result->midi = result->image = NULL;
     if (st != TIMBRE_OK) {
         timbre_take_free(take);
         return st;
@@ -144,13 +153,13 @@ static tb_status make_take(const tb_backend *backend, const tb_job *job, tb_resu
     return TIMBRE_OK;
 }
 
-static tb_status run_job(timbre_engine *engine, const tb_job *job, const timbre_output *output,
-                         timbre_take **out, tb_error *err)
+static tb_status run_job(timbre_engine *engine, int i_backend, const tb_job *job,
+                         const timbre_output *output, timbre_take **out, tb_error *err)
 {
-    const tb_backend *backend = &tb_backend_sketch;
+    const tb_backend *backend = tb_backends[i_backend];
     tb_result result = {0};
     timbre_take *take = NULL;
-    tb_status st = backend->run(engine->sketch, job, &result, err);
+    tb_status st = backend->run(engine->states[i_backend], job, &result, err);
     if (st == TIMBRE_OK)
         st = make_take(backend, job, &result, &take, err);
     if (st == TIMBRE_OK)
@@ -168,6 +177,29 @@ static tb_status run_job(timbre_engine *engine, const tb_job *job, const timbre_
     tb_result_deinit(&result);
     *out = take;
     return st;
+}
+
+static tb_status start_job(timbre_engine *engine, const timbre_request *resolved,
+                           const timbre_generate_options *options, const timbre_output *output,
+                           timbre_take **out, tb_error *err)
+{
+    int i = 0;
+    tb_status st = tb_backend_find(timbre_request_text(resolved, "model_id"), &i, err);
+    if (st != TIMBRE_OK)
+        return st;
+    tb_stages stages;
+    tb_stages_init(
+        &stages, tb_backends[i]->stages, tb_backends[i]->n_stages,
+        &(tb_stages_listener){options->progress, options->progress_user, options->cancel},
+        &engine->log);
+    tb_job job = {.request = resolved,
+                  .kernels = engine->kernels,
+                  .pool = engine->pool,
+                  .log = &engine->log,
+                  .stages = &stages,
+                  .preview = options->preview,
+                  .preview_user = options->preview_user};
+    return run_job(engine, i, &job, output, out, err);
 }
 
 tb_status timbre_generate(timbre_engine *engine, const timbre_request *request,
@@ -190,17 +222,20 @@ tb_status timbre_generate(timbre_engine *engine, const timbre_request *request,
         st = timbre_request_resolve(resolved, err);
     if (st == TIMBRE_OK)
         st = tb_save_check(&output, resolved, err);
-    if (st == TIMBRE_OK) {
-        tb_stages stages;
-        tb_stages_init(&stages, tb_backend_sketch.stages, tb_backend_sketch.n_stages,
-                       &(tb_stages_listener){ours.progress, ours.progress_user, ours.cancel},
-                       &engine->log);
-        tb_job job = {
-            .request = resolved, .pool = engine->pool, .log = &engine->log, .stages = &stages};
-        st = run_job(engine, &job, &output, out, err);
-    }
+    if (st == TIMBRE_OK)
+        st = start_job(engine, resolved, &ours, &output, out, err);
     timbre_request_free(resolved);
     return st;
+}
+
+/* {"name","label","ready","error","fix"}; what the backend knows is added to `facts`. */
+static json_t *describe_backend(const timbre_engine *engine, int i, json_t *facts)
+{
+    tb_error err = {0};
+    tb_status st = tb_backends[i]->check(engine->states[i], facts, &err);
+    return json_pack("{s:s, s:s, s:b, s:s, s:s}", "name", tb_backends[i]->name, "label",
+                     tb_backends[i]->label, "ready", st == TIMBRE_OK, "error",
+                     st == TIMBRE_OK ? "" : err.message, "fix", st == TIMBRE_OK ? "" : err.fix);
 }
 
 char *timbre_engine_describe(timbre_engine *engine)
@@ -209,14 +244,11 @@ char *timbre_engine_describe(timbre_engine *engine)
     tb_cpu_describe(cpu, sizeof cpu);
     tb_source_resampler_version(resampler);
     json_t *facts = json_object();
-    tb_error err = {0};
-    tb_status st = tb_backend_sketch.check(engine->sketch, facts, &err);
-    json_t *backend = json_pack("{s:s, s:s, s:b, s:s, s:s}", "name", tb_backend_sketch.name,
-                                "label", tb_backend_sketch.label, "ready", st == TIMBRE_OK, "error",
-                                st == TIMBRE_OK ? "" : err.message, "fix",
-                                st == TIMBRE_OK ? "" : err.fix);
+    json_t *backends = json_array();
+    for (int i = 0; backends != NULL && i < TB_BACKEND_COUNT; i++)
+        (void)json_array_append_new(backends, describe_backend(engine, i, facts));
     json_t *fluidsynth = json_incref(json_object_get(facts, "fluidsynth"));
-    json_t *j = json_pack("{s:[o], s:i, s:s, s:s, s:{s:s, s:s, s:o*}, s:O*}", "backends", backend,
+    json_t *j = json_pack("{s:o, s:i, s:s, s:s, s:{s:s, s:s, s:o*}, s:O*}", "backends", backends,
                           "threads", tb_pool_n_threads(engine->pool), "cpu", cpu, "kernels",
                           tb_kernels_name(engine->kernels), "libraries", "libsndfile",
                           tb_audio_library_version(), "libsamplerate", resampler, "fluidsynth",

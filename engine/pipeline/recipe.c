@@ -10,12 +10,26 @@
 #include "engine/pipeline/json.h"
 #include "engine/pipeline/request.h"
 #include "engine/pipeline/version.h"
+#include "timbre/model.h"
 
 static json_t *pcm_object(const tb_result *result, const char *sha256)
 {
     return json_pack("{s:i, s:i, s:i, s:I, s:s}", "rate_hz", TB_SAMPLE_RATE_HZ, "channels",
                      result->n_channels, "bits", 16, "frames", (json_int_t)result->n_frames,
                      "sha256", sha256);
+}
+
+/* The request, the model by its name alone: a path is nobody else's business. */
+static json_t *request_object(const timbre_request *request)
+{
+    char name[TB_MODEL_ID_MAX_BYTES + 1];
+    json_t *object = tb_request_to_object(request);
+    timbre_model_name(timbre_request_text(request, "model_id"), name, sizeof name);
+    if (object != NULL && json_object_set_new(object, "model_id", json_string(name)) != 0) {
+        json_decref(object);
+        object = NULL;
+    }
+    return object;
 }
 
 tb_status tb_recipe_format(const tb_backend *backend, const timbre_request *request,
@@ -28,9 +42,8 @@ tb_status tb_recipe_format(const tb_backend *backend, const timbre_request *requ
         return st;
     json_t *j = json_pack("{s:i, s:s, s:i, s:s, s:s, s:o, s:O, s:o}", "timbre", TB_RECIPE_SCHEMA,
                           "version", tb_version_base(), "engine", TIMBRE_ENGINE_VERSION, "backend",
-                          backend->name, "kernels", "exact", "request",
-                          tb_request_to_object(request), "ingredients", result->ingredients, "pcm",
-                          pcm_object(result, sha256));
+                          backend->name, "kernels", "exact", "request", request_object(request),
+                          "ingredients", result->ingredients, "pcm", pcm_object(result, sha256));
     char *text = tb_json_format(j);
     json_decref(j);
     if (text == NULL)
@@ -143,8 +156,12 @@ char *timbre_recipe_request(const char *recipe, tb_error *err)
 {
     json_t *j = parse_recipe(recipe);
     json_t *request = json_object_get(j, "request");
+    const char *model = json_string_value(json_object_get(request, "model_id"));
     char *text = NULL;
-    if (json_is_object(json_object_get(j, "decode"))) {
+    if (model != NULL && strchr(model, '/') != NULL)
+        (void)tb_fail(err, TIMBRE_BAD_FILE, "the recipe names a path, '%.200s', for its model",
+                      model);
+    else if (json_is_object(json_object_get(j, "decode"))) {
         (void)tb_fail(err, TIMBRE_BAD_FILE,
                       "the recipe is that of a decoded image, not of a prompt");
         tb_fix(err, "timbre decode IMAGE makes it again; timbre show names the image's SHA-256");

@@ -14,6 +14,7 @@
 #include "engine/base/random.h"
 #include "engine/base/str.h"
 #include "engine/base/utf8.h"
+#include "engine/pipeline/backend.h"
 
 typedef struct {
     bool is_set;
@@ -27,7 +28,7 @@ struct timbre_request {
     value values[TB_FIELD_COUNT];
 };
 
-/* The sketch is what plays until a neural model is installed; it is the only backend so far. */
+/* What plays until a neural model is named. */
 static const char default_model[] = "sketch";
 
 tb_status timbre_request_new(timbre_request **out, tb_error *err)
@@ -355,12 +356,12 @@ tb_status timbre_request_match_path(timbre_request *request, const char *path, t
     return parse_value(tb_field_get(TB_FIELD_OUTPUT_FORMAT), lower, format, err);
 }
 
-static tb_status fill_defaults(timbre_request *request, tb_error *err)
+static tb_status fill_defaults(timbre_request *request, unsigned backend, tb_error *err)
 {
     tb_status st = TIMBRE_OK;
     for (int i = 0; st == TIMBRE_OK && i < TB_FIELD_COUNT; i++) {
         const timbre_field *f = tb_field_get((tb_field_id)i);
-        if (!request->values[i].is_set && f->default_text != NULL)
+        if (!request->values[i].is_set && f->default_text != NULL && (f->backends & backend))
             st = parse_value(f, f->default_text, &request->values[i], err);
     }
     return st;
@@ -372,15 +373,6 @@ static tb_status draw_seed(value *v, tb_error *err)
     tb_status st = tb_entropy(&drawn, sizeof drawn, err);
     v->integer = drawn;
     v->is_set = st == TIMBRE_OK;
-    return st;
-}
-
-static tb_status check_model(const char *model, tb_error *err)
-{
-    if (strcmp(model, default_model) == 0)
-        return TIMBRE_OK;
-    tb_status st = tb_fail(err, TIMBRE_MODEL_MISSING, "model '%s' is not installed", model);
-    tb_fix(err, "use --model sketch; this version has no neural models yet");
     return st;
 }
 
@@ -403,16 +395,21 @@ tb_status timbre_request_resolve(timbre_request *request, tb_error *err)
         tb_fix(err, "say what to make: timbre generate \"lo-fi piano over gentle rain\"");
         return st;
     }
-    tb_status st = fill_defaults(request, err);
-    if (st == TIMBRE_OK && !v[TB_FIELD_MODEL_ID].is_set)
+    int i_backend = 0;
+    tb_status st = TIMBRE_OK;
+    if (!v[TB_FIELD_MODEL_ID].is_set)
         st = set_text(&v[TB_FIELD_MODEL_ID], default_model, sizeof default_model - 1, err);
     if (st == TIMBRE_OK)
-        st = check_model(v[TB_FIELD_MODEL_ID].text, err);
+        st = tb_backend_find(v[TB_FIELD_MODEL_ID].text, &i_backend, err);
+    if (st != TIMBRE_OK)
+        return st;
+    const tb_backend *backend = tb_backends[i_backend];
+    st = check_usable(request, backend->bit, err);
     if (st == TIMBRE_OK)
-        st = check_usable(request, TIMBRE_BACKEND_SKETCH, err);
+        st = fill_defaults(request, backend->bit, err);
     if (st == TIMBRE_OK && !v[TB_FIELD_SEED].is_set)
         st = draw_seed(&v[TB_FIELD_SEED], err);
-    return st;
+    return st == TIMBRE_OK && backend->resolve != NULL ? backend->resolve(request, err) : st;
 }
 
 json_t *tb_request_unused(const timbre_request *request, unsigned backend)

@@ -16,6 +16,7 @@ void timbre_take_free(timbre_take *take)
     free(take->sidecar);
     free(take->bytes);
     free(take->midi);
+    free(take->image);
     free(take);
 }
 
@@ -73,4 +74,10 @@ const unsigned char *timbre_take_midi(const timbre_take *take, size_t *len_bytes
 {
     *len_bytes = take->midi_len_bytes;
     return take->midi;
+}
+
+const unsigned char *timbre_take_image(const timbre_take *take, size_t *len_bytes)
+{
+    *len_bytes = take->image_len_bytes;
+    return take->image;
 }

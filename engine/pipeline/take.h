@@ -18,6 +18,8 @@ struct timbre_take {
     size_t len_bytes;
     unsigned char *midi;
     size_t midi_len_bytes;
+    unsigned char *image;
+    size_t image_len_bytes;
 };
 
 /* A random UUID (RFC 9562 version 4) into out[37]. */

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/limits.h"
 #include "engine/base/str.h"
 #include "engine/base/utf8.h"
 #include "timbre/engine.h"
+#include "timbre/model.h"
 
 static bool is_plain(char c)
 {
@@ -77,11 +79,11 @@ static void append_index(tb_str *out, const tb_take_facts *facts)
     tb_str_appendf(out, "%d", facts->index);
 }
 
-/* A model's name may hold a '/': it becomes one file name. */
 static void append_model(tb_str *out, const tb_take_facts *facts)
 {
-    char slug[41];
-    tb_take_name_slug(timbre_request_text(facts->request, "model_id"), slug);
+    char slug[41], name[TB_MODEL_ID_MAX_BYTES + 1];
+    timbre_model_name(timbre_request_text(facts->request, "model_id"), name, sizeof name);
+    tb_take_name_slug(name, slug);
     tb_str_append(out, slug);
 }
 

@@ -27,7 +27,9 @@ typedef struct timbre_engine_options {
     timbre_log_fn log;     /* NULL: silent */
     void *log_user;
     timbre_log_level log_level;
-    const char *cpu; /* kernels: "auto", "ref", "avx2", "neon"; NULL: auto */
+    const char *cpu;       /* kernels: "auto", "ref", "avx2", "neon"; NULL: auto */
+    const char *tokenizer; /* folder with vocab.json and merges.txt for models without their own;
+                              NULL or "": none */
 } timbre_engine_options;
 
 /* Returns owned. Does not load anything yet. BAD_INPUT, UNSUPPORTED: options.cpu. */
@@ -50,7 +52,8 @@ typedef struct timbre_output {
 
 typedef struct timbre_progress {
     size_t struct_size;
-    const char *stage;     /* "load" "arrange" "render" "master" "save": the backend's own list */
+    const char *stage; /* the backend's own list: "load" "arrange" "render" "master" "save"; "load"
+                          "tokenize" "encode" "denoise" "decode" "vocode" "master" "save" */
     int i_stage, n_stages; /* 0-based */
     double stage_fraction; /* 0..1 of this stage, from real work done */
     double fraction;       /* 0..1 of the whole, stages weighted as measured */
@@ -60,12 +63,25 @@ typedef struct timbre_progress {
 /* Called from the thread that called timbre_generate. */
 typedef void (*timbre_progress_fn)(const timbre_progress *progress, void *user);
 
+/* What a neural model sees behind the noise so far: a small spectrogram image. */
+typedef struct timbre_preview_image {
+    size_t struct_size;
+    int width, height;
+    const unsigned char *pixels; /* [height][width] grey, loud is dark; valid during the call */
+    int i_step, n_steps;         /* 1-based */
+} timbre_preview_image;
+
+/* Called from the thread that called timbre_generate, after steps of the sampler. */
+typedef void (*timbre_preview_fn)(const timbre_preview_image *image, void *user);
+
 typedef struct timbre_generate_options {
     size_t struct_size;
     const timbre_output *output; /* borrowed during the call */
     timbre_progress_fn progress; /* may be NULL */
     void *progress_user;
     const timbre_cancel *cancel; /* may be NULL */
+    timbre_preview_fn preview;   /* may be NULL; costs a little when not */
+    void *preview_user;
 } timbre_generate_options;
 
 /*
@@ -83,6 +99,16 @@ TIMBRE_MUST_USE timbre_status timbre_generate(timbre_engine *engine, const timbr
  */
 TIMBRE_MUST_USE timbre_status timbre_preview(timbre_engine *engine, const timbre_request *request,
                                              char **metadata, timbre_error *err);
+
+/* What a take brings beside its sound. */
+typedef enum timbre_side {
+    TIMBRE_SIDE_MIDI,  /* timbre_take_midi */
+    TIMBRE_SIDE_IMAGE, /* timbre_take_image */
+    TIMBRE_SIDE_COUNT
+} timbre_side;
+
+/* Whether takes of a resolved request have one. */
+int timbre_request_makes(const timbre_request *request, timbre_side side);
 
 /*
  * A file name from a pattern with {date} {time} {slug} {seed} {n} {model} ("{{" is one brace) for a
@@ -104,6 +130,10 @@ const unsigned char *timbre_take_bytes(const timbre_take *take, size_t *len_byte
                                                               file; NULL unless in_memory */
 /* The arrangement as a Standard MIDI File; NULL for backends without one. */
 const unsigned char *timbre_take_midi(const timbre_take *take, size_t *len_bytes);
+
+/* The spectrogram that the sound was made of, as a PNG file with Riffusion's EXIF block; NULL for
+ * backends without one. */
+const unsigned char *timbre_take_image(const timbre_take *take, size_t *len_bytes);
 
 /*
  * Compare the recipe of an old take with that of a new one made from the same request. Returns an

@@ -26,6 +26,7 @@ typedef enum timbre_field_type {
 /* Backends as a bit mask: which of them use a field. */
 enum {
     TIMBRE_BACKEND_SKETCH = 1 << 0,
+    TIMBRE_BACKEND_RIFFUSION = 1 << 1,
 };
 
 typedef struct timbre_field {
@@ -85,9 +86,10 @@ TIMBRE_MUST_USE timbre_status timbre_request_match_path(timbre_request *request,
                                                         timbre_error *err);
 
 /*
- * Fill in what was not asked: defaults, the model, a drawn seed (below 2^32). Then check the whole:
- * a prompt is required; a field that the chosen backend does not use is refused by name. After this
- * the request makes the same sound every time.
+ * Fill in what was not asked: the model, its own defaults (timbre.json of its folder), those of the
+ * table, a drawn seed (below 2^32). Then check the whole: a prompt is required; a field that the
+ * chosen backend does not use is refused by name. After this the request makes the same sound every
+ * time. MODEL_MISSING: there is no such model.
  */
 TIMBRE_MUST_USE timbre_status timbre_request_resolve(timbre_request *request, timbre_error *err);
 

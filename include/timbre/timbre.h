@@ -6,6 +6,7 @@
 #include "timbre/cancel.h"
 #include "timbre/engine.h"
 #include "timbre/log.h"
+#include "timbre/model.h"
 #include "timbre/request.h"
 #include "timbre/spectrogram.h"
 #include "timbre/status.h"

@@ -57,7 +57,7 @@ static char *pcm_sha(const timbre_take *take)
 }
 
 /* What changing one field must change. */
-typedef enum { CHANGES_PCM, CHANGES_FILE, IS_UNUSED, IS_REFUSED } effect;
+typedef enum { CHANGES_PCM, CHANGES_FILE, IS_UNUSED, IS_MISSING, IS_REFUSED } effect;
 
 static void expect_effect(timbre_engine *engine, const timbre_take *base, const char *field,
                           const char *value, effect want)
@@ -65,8 +65,10 @@ static void expect_effect(timbre_engine *engine, const timbre_take *base, const 
     timbre_request *r = base_request();
     timbre_error err = {0};
     assert_int_equal(timbre_request_set(r, field, value, &err), TIMBRE_OK);
-    if (want == IS_REFUSED) {
-        assert_int_equal(timbre_request_resolve(r, &err), TIMBRE_MODEL_MISSING);
+    if (want == IS_MISSING || want == IS_REFUSED) {
+        assert_int_equal(timbre_request_resolve(r, &err),
+                         want == IS_MISSING ? TIMBRE_MODEL_MISSING : TIMBRE_BAD_INPUT);
+        assert_non_null(strstr(err.message, value[0] == 'r' ? value : field));
         timbre_request_free(r);
         return;
     }
@@ -99,9 +101,14 @@ static void every_field_changes_the_result(void **state)
         {"negative_prompt", "drums", CHANGES_PCM},
         {"seed", "12", CHANGES_PCM},
         {"duration_seconds", "2.5", CHANGES_PCM},
-        {"model_id", "riffusion-v1", IS_REFUSED},
+        {"model_id", "riffusion-v1", IS_MISSING},
         {"cfg_scale", "9", IS_UNUSED},
         {"scheduler", "pndm", IS_UNUSED},
+        {"steps", "9", IS_REFUSED},
+        {"timestep_spacing", "leading", IS_REFUSED},
+        {"generator", "torch-cuda", IS_REFUSED},
+        {"clip_skip", "1", IS_REFUSED},
+        {"prompt_syntax", "plain", IS_REFUSED},
         {"loop", "true", CHANGES_PCM},
         {"output_format", "flac", CHANGES_FILE},
     };

@@ -61,7 +61,7 @@ static void json_bodies_are_checked_field_by_field(void **state)
     static const struct {
         const char *json, *says;
     } rows[] = {
-        {"{\"prompt\":\"x\",\"steps\":3}", "unknown field 'steps'"},
+        {"{\"prompt\":\"x\",\"tempo\":3}", "unknown field 'tempo'"},
         {"{\"prompt\":3}", "prompt is not a string"},
         {"{\"seed\":1.5}", "seed is not a whole number"},
         {"{\"seed\":-1}", "not between 0"},

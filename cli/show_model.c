@@ -1,0 +1,68 @@
+#include "cli/show_model.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/text.h"
+#include "timbre/model.h"
+
+enum { NAME_COLUMNS = 17 };
+
+static void print_value(const json_t *value)
+{
+    if (json_is_string(value)) {
+        tb_print_clean(stdout, json_string_value(value));
+        return;
+    }
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+    fputs(text == NULL ? "" : text, stdout);
+    free(text);
+}
+
+static bool is_bytes(const char *name)
+{
+    size_t n = strlen(name);
+    return n >= 5 && strcmp(name + n - 5, "bytes") == 0;
+}
+
+/* Members of an object, one a line, those of objects inside them indented. */
+static void print_object(const json_t *object, int indent)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)object, name, value)
+    {
+        printf("%*s%-*s ", indent, "", NAME_COLUMNS - indent, name);
+        if (json_is_object(value)) {
+            printf("\n");
+            print_object(value, indent + 2);
+            continue;
+        }
+        if (is_bytes(name) && json_is_integer(value))
+            printf("%.2f MB", (double)json_integer_value(value) / 1e6);
+        else
+            print_value(value);
+        printf("\n");
+    }
+}
+
+int tb_show_model(tb_app *app, const char *path)
+{
+    tb_error err = {0};
+    char *text = NULL;
+    const char *tokenizer = tb_settings_text(&app->settings, "engine.tokenizer");
+    if (timbre_model_describe(path, tokenizer[0] != '\0' ? tokenizer : NULL, &text, &err) !=
+        TIMBRE_OK)
+        return tb_app_fail(app, &err);
+    json_t *facts = json_loads(text, 0, NULL);
+    free(text);
+    if (app->wants_json) { /* takes the reference */
+        json_t *answer = json_pack("{s:i, s:o}", "schema", 1, "model", facts);
+        return tb_json_print(answer, &err) == TIMBRE_OK ? 0 : tb_app_report(app, &err);
+    }
+    print_object(facts, 0);
+    json_decref(facts);
+    return 0;
+}

@@ -1,0 +1,358 @@
+/*
+ * The riffusion backend: a diffusion model paints a spectrogram, the vocoder makes it sound. Runs
+ * any model of the Stable Diffusion 1.x family whose pictures are Riffusion's spectrograms.
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "engine/audio/fade.h"
+#include "engine/audio/levels.h"
+#include "engine/audio/loudness.h"
+#include "engine/base/file.h"
+#include "engine/base/limits.h"
+#include "engine/base/str.h"
+#include "engine/pipeline/request.h"
+#include "engine/pipeline/riffusion.h"
+#include "timbre/model.h"
+
+/* Measured with a model of full size, 20 steps, 5 s, two threads. */
+static const tb_stage stages[] = {{"load", 0.02},    {"tokenize", 0.001}, {"encode", 0.004},
+                                  {"denoise", 0.87}, {"decode", 0.095},   {"vocode", 0.005},
+                                  {"master", 0.004}, {"save", 0.001}};
+
+enum { MODEL_HINTS_MAX_BYTES = 64 * 1024, CUT_FADE_MS = 20 };
+
+/* ---- resolve: what the model decides ---- */
+
+/* What a model without opinions gets. */
+static const struct {
+    const char *field, *value;
+} fallbacks[] = {{"steps", "20"}, {"cfg_scale", "7"}, {"scheduler", "dpmpp_2m"}};
+
+enum { N_HINTS = sizeof fallbacks / sizeof *fallbacks };
+
+/* Members of timbre.json in the model's folder, as an object; NULL: there is none. */
+static tb_status read_hints(const char *folder, json_t **out, tb_error *err)
+{
+    *out = NULL;
+    char *text = NULL, *path = tb_strf("%s/timbre.json", folder);
+    size_t len_bytes;
+    struct stat info;
+    if (path == NULL)
+        return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
+    tb_status st = TIMBRE_OK;
+    if (stat(path, &info) == 0) {
+        st = tb_file_read(path, MODEL_HINTS_MAX_BYTES, &text, &len_bytes, err);
+        if (st == TIMBRE_OK)
+            *out = json_loadb(text, len_bytes, JSON_REJECT_DUPLICATES, NULL);
+        if (st == TIMBRE_OK && !json_is_object(*out))
+            st = tb_fail(err, TIMBRE_BAD_FILE, "'%s' is no JSON object", path);
+    }
+    if (st != TIMBRE_OK) {
+        json_decref(*out);
+        *out = NULL;
+    }
+    free(text);
+    free(path);
+    return st;
+}
+
+/* The members of timbre.json that are fields of a request and were not asked for. */
+static tb_status apply_hints(timbre_request *request, const json_t *hints, tb_error *err)
+{
+    tb_status st = TIMBRE_OK;
+    json_t *wanted = json_object();
+    for (size_t i = 0; wanted != NULL && i < N_HINTS; i++) {
+        json_t *value = json_object_get(hints, fallbacks[i].field);
+        if (value != NULL && !timbre_request_has(request, fallbacks[i].field))
+            (void)json_object_set(wanted, fallbacks[i].field, value);
+    }
+    if (wanted == NULL)
+        return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a request");
+    st = tb_request_set_object(request, wanted, err);
+    if (st != TIMBRE_OK)
+        tb_error_name(err, "timbre.json");
+    json_decref(wanted);
+    for (size_t i = 0; st == TIMBRE_OK && i < N_HINTS; i++)
+        if (!timbre_request_has(request, fallbacks[i].field))
+            st = timbre_request_set(request, fallbacks[i].field, fallbacks[i].value, err);
+    return st;
+}
+
+static tb_status check_limits(const timbre_request *request, tb_error *err)
+{
+    const char *scheduler = timbre_request_text(request, "scheduler");
+    timbre_spectrogram_params params;
+    timbre_spectrogram_params_init(&params);
+    double seconds = timbre_request_number(request, "duration_seconds");
+    bool is_known = false;
+    for (size_t i = 0; tb_sampler_name(i) != NULL; i++)
+        is_known |= strcmp(tb_sampler_name(i), scheduler) == 0;
+    if (!is_known)
+        return tb_fail(err, TIMBRE_BAD_INPUT, "scheduler '%s' is not there for this model",
+                       scheduler);
+    if (tb_riffusion_width(&params, seconds) > TB_NEURAL_MAX_WIDTH) {
+        tb_status st = tb_fail(err, TIMBRE_BAD_INPUT,
+                               "duration_seconds %.17g exceeds 20.4, what a neural model makes in "
+                               "one pass",
+                               seconds);
+        tb_fix(err, "ask for 20.4 seconds at most, or use --model sketch");
+        return st;
+    }
+    tb_noise noise; /* refuses seeds that the generator does not take */
+    bool is_cuda = strcmp(timbre_request_text(request, "generator"), "torch-cuda") == 0;
+    return tb_noise_init(&noise, is_cuda ? TB_GENERATOR_TORCH_CUDA : TB_GENERATOR_TORCH_CPU,
+                         (uint64_t)timbre_request_integer(request, "seed"), err);
+}
+
+static tb_status riffusion_resolve(timbre_request *request, tb_error *err)
+{
+    json_t *hints = NULL;
+    tb_status st = read_hints(timbre_request_text(request, "model_id"), &hints, err);
+    if (st == TIMBRE_OK)
+        st = apply_hints(request, hints, err);
+    json_decref(hints);
+    return st == TIMBRE_OK ? check_limits(request, err) : st;
+}
+
+/* ---- open, close, check ---- */
+
+static void riffusion_close(void *state)
+{
+    tb_riffusion *r = state;
+    if (r == NULL)
+        return;
+    tb_riffusion_unload(r);
+    free(r->tokenizer_setting);
+    free(r);
+}
+
+static tb_status riffusion_open(const timbre_engine_options *options, void **state, tb_error *err)
+{
+    tb_riffusion *r = calloc(1, sizeof *r);
+    bool has_tokenizer = options->tokenizer != NULL && options->tokenizer[0] != '\0';
+    if (r != NULL && has_tokenizer &&
+        (r->tokenizer_setting = tb_strdup(options->tokenizer)) == NULL) {
+        free(r);
+        r = NULL;
+    }
+    if (r == NULL)
+        return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the riffusion backend");
+    *state = r;
+    return TIMBRE_OK;
+}
+
+/* Ready without a model: which one is a matter of the request. */
+static tb_status riffusion_check(void *state, json_t *facts, tb_error *err)
+{
+    return TIMBRE_OK;
+}
+
+/* ---- run ---- */
+
+static tb_status vocode(tb_riffusion *r, tb_riffusion_work *w, float **samples, tb_error *err)
+{
+    const tb_riffusion_size *size = &w->size;
+    size_t n = (size_t)size->height * (size_t)size->width;
+    r->vocode.seed = (uint64_t)timbre_request_integer(w->job->request, "seed");
+    tb_vocode vocode = {0};
+    uint8_t *red = malloc(n); /* Riffusion takes this channel of the three */
+    *samples = tb_floats_alloc((size_t)size->n_vocoded);
+    tb_status st = tb_vocode_init(&vocode, &r->vocode, size->width, 1, err);
+    if (st == TIMBRE_OK && (red == NULL || *samples == NULL))
+        st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for %lld samples of sound",
+                     (long long)size->n_vocoded);
+    for (size_t i = 0; st == TIMBRE_OK && i < n; i++)
+        red[i] = w->rgb[3 * i];
+    if (st == TIMBRE_OK)
+        st = tb_vocode_pixels(&vocode, red, w->job->kernels, w->job->pool,
+                              &w->job->stages->progress, *samples, err);
+    tb_vocode_deinit(&vocode);
+    free(red);
+    return st;
+}
+
+typedef struct {
+    const float *samples;
+    tb_result *result;
+    int64_t n_written;
+} mastering;
+
+static tb_status read_samples(void *user, int64_t frame, int64_t n, float *out, tb_error *err)
+{
+    memcpy(out, ((const mastering *)user)->samples + frame, (size_t)n * sizeof *out);
+    return TIMBRE_OK;
+}
+
+static tb_status write_pcm(void *user, const int16_t *pcm, int64_t n, tb_error *err)
+{
+    mastering *m = user;
+    memcpy(m->result->pcm + m->n_written, pcm, (size_t)n * sizeof *pcm);
+    m->n_written += n;
+    return TIMBRE_OK;
+}
+
+/* Cut to what was asked, with a short fade where music was cut off, and levelled. */
+static tb_status master(const tb_riffusion_work *w, float *samples, tb_result *result,
+                        tb_levels_report *levels, tb_error *err)
+{
+    const tb_riffusion_size *size = &w->size;
+    result->n_channels = 1;
+    result->n_frames = size->n_frames < size->n_vocoded ? size->n_frames : size->n_vocoded;
+    result->pcm = malloc((size_t)result->n_frames * sizeof *result->pcm);
+    if (result->pcm == NULL)
+        return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for %lld frames of sound",
+                       (long long)result->n_frames);
+    if (result->n_frames < size->n_vocoded)
+        tb_fade_out(samples, result->n_frames, 1, TB_SAMPLE_RATE_HZ * CUT_FADE_MS / 1000);
+    mastering m = {.samples = samples, .result = result};
+    tb_levels_io io = {.read = read_samples,
+                       .write = write_pcm,
+                       .user = &m,
+                       .n_frames = result->n_frames,
+                       .n_channels = 1,
+                       .rate_hz = TB_SAMPLE_RATE_HZ};
+    return tb_levels_clean(&io, &w->job->stages->progress, levels, err);
+}
+
+/* A level in dB for people. */
+static json_t *level(double db)
+{
+    return json_real((double)(int64_t)(db * 100 + (db < 0 ? -0.5 : 0.5)) / 100);
+}
+
+static json_t *describe(const tb_riffusion_size *size, const timbre_request *request)
+{
+    char name[TB_MODEL_ID_MAX_BYTES + 1];
+    timbre_model_name(timbre_request_text(request, "model_id"), name, sizeof name);
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:f, s:s, s:i, s:i, s:o}", "backend",
+                     tb_backend_riffusion.name, "label", tb_backend_riffusion.label, "model", name,
+                     "scheduler", timbre_request_text(request, "scheduler"), "steps",
+                     (json_int_t)timbre_request_integer(request, "steps"), "cfg_scale",
+                     timbre_request_number(request, "cfg_scale"), "generator",
+                     timbre_request_text(request, "generator"), "image_width", size->width,
+                     "image_height", size->height, "unused",
+                     tb_request_unused(request, TIMBRE_BACKEND_RIFFUSION));
+}
+
+static json_t *list_ingredients(const tb_riffusion *r, const tb_levels_report *levels)
+{
+    char meter[16], name[TB_MODEL_ID_MAX_BYTES + 1];
+    tb_loudness_version(meter);
+    timbre_model_name(r->path, name, sizeof name);
+    return json_pack("{s:{s:s, s:s}, s:s, s:o}", "model", "name", name, "sha256", r->sha256,
+                     "libebur128", meter, "gain_db", level(levels->gain_db));
+}
+
+static tb_status report_result(const tb_riffusion *r, const tb_riffusion_work *w,
+                               const tb_levels_report *levels, tb_result *result, tb_error *err)
+{
+    result->ingredients = list_ingredients(r, levels);
+    result->extras = describe(&w->size, w->job->request);
+    if (result->ingredients == NULL || result->extras == NULL)
+        return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the take's metadata");
+    const tb_conditioning *c = &r->conditioning;
+    (void)json_object_set_new(result->extras, "model_sha256", json_string(r->sha256));
+    (void)json_object_set_new(result->extras, "prompt_tokens", json_integer(c->n_prompt_tokens));
+    (void)json_object_set_new(result->extras, "dropped_tokens",
+                              json_integer((json_int_t)c->n_dropped));
+    (void)json_object_set_new(result->extras, "loudness_lufs", level(levels->lufs));
+    (void)json_object_set_new(result->extras, "true_peak_dbtp", level(levels->peak_dbtp));
+    return tb_riffusion_format_png(r, w, &result->image, &result->image_len_bytes, err);
+}
+
+static tb_status prepare(tb_riffusion *r, tb_riffusion_work *w, tb_error *err)
+{
+    const timbre_request *request = w->job->request;
+    w->has_guidance = timbre_request_number(request, "cfg_scale") > 1; /* as diffusers */
+    tb_status st = tb_riffusion_open(r, timbre_request_text(request, "model_id"), err);
+    if (st == TIMBRE_OK)
+        st = tb_riffusion_get_size(r, timbre_request_number(request, "duration_seconds"), &w->size,
+                                   err);
+    return st == TIMBRE_OK ? tb_riffusion_load(r, w, err) : st;
+}
+
+/* The stages up to the picture; vocode and master follow. */
+static const struct {
+    tb_status (*run)(tb_riffusion *r, tb_riffusion_work *w, tb_error *err);
+} steps[] = {{prepare},
+             {tb_riffusion_tokenize},
+             {tb_riffusion_encode},
+             {tb_riffusion_denoise},
+             {tb_riffusion_decode}};
+
+static tb_status make_sound(tb_riffusion *r, tb_riffusion_work *w, tb_result *result, tb_error *err)
+{
+    float *samples = NULL;
+    tb_levels_report levels;
+    tb_stages_next(w->job->stages);
+    tb_status st = vocode(r, w, &samples, err);
+    if (st == TIMBRE_OK) {
+        tb_stages_next(w->job->stages);
+        st = master(w, samples, result, &levels, err);
+    }
+    if (st == TIMBRE_OK)
+        st = report_result(r, w, &levels, result, err);
+    free(samples);
+    return st;
+}
+
+static void deinit_work(tb_riffusion_work *w)
+{
+    tb_prompt_deinit(&w->prompt);
+    tb_prompt_deinit(&w->negative);
+    free(w->latents);
+    free(w->rgb);
+}
+
+static tb_status riffusion_run(void *state, const tb_job *job, tb_result *result, tb_error *err)
+{
+    tb_riffusion *r = state;
+    tb_riffusion_work w = {.job = job};
+    tb_status st = TIMBRE_OK;
+    for (size_t i = 0; st == TIMBRE_OK && i < sizeof steps / sizeof *steps; i++) {
+        tb_stages_next(job->stages);
+        st = steps[i].run(r, &w, err);
+        if (st == TIMBRE_OK)
+            st = tb_progress_check(&job->stages->progress, err);
+    }
+    if (st == TIMBRE_OK)
+        st = make_sound(r, &w, result, err);
+    deinit_work(&w);
+    return st;
+}
+
+static tb_status riffusion_preview(void *state, const timbre_request *request, tb_result *result,
+                                   tb_error *err)
+{
+    tb_riffusion *r = state;
+    tb_riffusion_size size;
+    tb_status st = tb_riffusion_open(r, timbre_request_text(request, "model_id"), err);
+    if (st == TIMBRE_OK)
+        st = tb_riffusion_get_size(r, timbre_request_number(request, "duration_seconds"), &size,
+                                   err);
+    if (st != TIMBRE_OK)
+        return st;
+    result->n_frames = size.n_frames < size.n_vocoded ? size.n_frames : size.n_vocoded;
+    result->extras = describe(&size, request);
+    return result->extras != NULL ? TIMBRE_OK
+                                  : tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a preview");
+}
+
+const tb_backend tb_backend_riffusion = {
+    .name = "riffusion",
+    .label = "a diffusion model that paints spectrograms (Stable Diffusion 1.x family)",
+    .bit = TIMBRE_BACKEND_RIFFUSION,
+    .side = TIMBRE_SIDE_IMAGE,
+    .stages = stages,
+    .n_stages = sizeof stages / sizeof *stages,
+    .resolve = riffusion_resolve,
+    .open = riffusion_open,
+    .close = riffusion_close,
+    .check = riffusion_check,
+    .preview = riffusion_preview,
+    .run = riffusion_run,
+};

@@ -1,0 +1,194 @@
+/* The model that the riffusion backend keeps between takes: found, checked, loaded, let go. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/limits.h"
+#include "engine/base/str.h"
+#include "engine/os/memory.h"
+#include "engine/pipeline/riffusion.h"
+
+enum { WIDTH_STEP = 64 }; /* pixels: every down-sampling of the family divides it */
+
+static void forget_conditioning(tb_conditioning *c)
+{
+    free(c->key);
+    tb_unet_context_free(c->context);
+    *c = (tb_conditioning){0};
+}
+
+void tb_riffusion_unload(tb_riffusion *r)
+{
+    forget_conditioning(&r->conditioning);
+    tb_unet_free(r->unet);
+    tb_vae_free(r->vae);
+    tb_tokenizer_free(r->tokenizer);
+    tb_model_close(r->model);
+    free(r->path);
+    *r = (tb_riffusion){.tokenizer_setting = r->tokenizer_setting};
+}
+
+/* ---- the sound that the model's pictures are of ---- */
+
+/* Members of "spectrogram" in timbre.json; what is not there is Riffusion's. */
+static const struct {
+    const char *name;
+    size_t offset;
+} params_members[] = {
+    {"step_size_ms", offsetof(timbre_spectrogram_params, step_size_ms)},
+    {"window_duration_ms", offsetof(timbre_spectrogram_params, window_duration_ms)},
+    {"padded_duration_ms", offsetof(timbre_spectrogram_params, padded_duration_ms)},
+    {"num_frequencies", offsetof(timbre_spectrogram_params, num_frequencies)},
+    {"min_frequency", offsetof(timbre_spectrogram_params, min_frequency_hz)},
+    {"max_frequency", offsetof(timbre_spectrogram_params, max_frequency_hz)},
+};
+
+tb_status tb_riffusion_read_params(const tb_model *model, timbre_spectrogram_params *params,
+                                   tb_error *err)
+{
+    const json_t *members = json_object_get(tb_model_timbre_json(model), "spectrogram");
+    timbre_spectrogram_params_init(params);
+    for (size_t i = 0; i < sizeof params_members / sizeof *params_members; i++) {
+        const json_t *value = json_object_get(members, params_members[i].name);
+        if (value == NULL)
+            continue;
+        json_int_t n = json_integer_value(value);
+        if (!json_is_integer(value) || n < 0 || n > INT32_MAX)
+            return tb_fail(err, TIMBRE_BAD_FILE,
+                           "timbre.json: spectrogram.%s is no whole number from 0 on",
+                           params_members[i].name);
+        int number = (int)n;
+        memcpy((char *)params + params_members[i].offset, &number, sizeof number);
+    }
+    return timbre_spectrogram_params_check(params, err);
+}
+
+int tb_riffusion_width(const timbre_spectrogram_params *params, double seconds)
+{
+    int hop = tb_spectrogram_get_lengths(params).hop_length;
+    int64_t n_columns = (int64_t)(seconds * params->sample_rate_hz / hop + 0.5) + 1;
+    return (int)((n_columns + WIDTH_STEP - 1) / WIDTH_STEP * WIDTH_STEP);
+}
+
+tb_status tb_riffusion_get_size(const tb_riffusion *r, double seconds, tb_riffusion_size *size,
+                                tb_error *err)
+{
+    const timbre_spectrogram_params *params = &r->vocode.params;
+    const tb_vae_config *vae = tb_model_vae_config(r->model);
+    int factor = tb_vae_factor(vae), hop = tb_spectrogram_get_lengths(params).hop_length;
+    int width = tb_riffusion_width(params, seconds);
+    if (params->num_frequencies % factor != 0 || width % factor != 0)
+        return tb_fail(err, TIMBRE_BAD_INPUT,
+                       "a picture of %dx%d pixels is no multiple of %d, the autoencoder's factor",
+                       width, params->num_frequencies, factor);
+    *size = (tb_riffusion_size){.h = params->num_frequencies / factor,
+                                .w = width / factor,
+                                .height = params->num_frequencies,
+                                .width = width,
+                                .n_channels = vae->latent_channels,
+                                .n_frames = (int64_t)(seconds * params->sample_rate_hz + 0.5),
+                                .n_vocoded = (int64_t)hop * (width - 1)};
+    size->n_latents = (int64_t)size->h * size->w * size->n_channels;
+    return TIMBRE_OK;
+}
+
+/* ---- open and load ---- */
+
+static tb_status check_vocabulary(const tb_riffusion *r, tb_error *err)
+{
+    int n = tb_tokenizer_vocab_size(r->tokenizer);
+    int limit = tb_model_text_config(r->model)->vocab_size;
+    if (n <= limit)
+        return TIMBRE_OK;
+    return tb_fail(err, TIMBRE_BAD_FILE,
+                   "'%s' has a vocabulary of %d tokens and the text encoder one of %d",
+                   tb_model_tokenizer_dir(r->model), n, limit);
+}
+
+/* The scheduler's config, and timbre.json's word on what the model predicts. */
+static tb_status read_schedule(tb_riffusion *r, tb_error *err)
+{
+    static const struct {
+        const char *name;
+        tb_prediction prediction;
+    } rows[] = {{"epsilon", TB_PREDICTION_EPSILON},
+                {"v_prediction", TB_PREDICTION_V},
+                {"sample", TB_PREDICTION_SAMPLE}};
+    const json_t *hints = tb_model_timbre_json(r->model);
+    const char *said = json_string_value(json_object_get(hints, "prediction_type"));
+    tb_status st = tb_schedule_read(tb_model_scheduler_json(r->model), &r->schedule, err);
+    for (size_t i = 0; said != NULL && i < sizeof rows / sizeof *rows; i++)
+        if (strcmp(said, rows[i].name) == 0)
+            r->schedule.prediction = rows[i].prediction;
+    return st;
+}
+
+tb_status tb_riffusion_open(tb_riffusion *r, const char *path, tb_error *err)
+{
+    if (r->path != NULL && strcmp(r->path, path) == 0)
+        return TIMBRE_OK;
+    tb_riffusion_unload(r);
+    tb_status st = tb_model_open(path, r->tokenizer_setting, &r->model, err);
+    if (st == TIMBRE_OK)
+        st = tb_tokenizer_open(tb_model_tokenizer_dir(r->model), &r->tokenizer, err);
+    if (st == TIMBRE_OK)
+        st = check_vocabulary(r, err);
+    if (st == TIMBRE_OK)
+        st = read_schedule(r, err);
+    if (st == TIMBRE_OK)
+        st = tb_riffusion_read_params(r->model, &r->vocode.params, err);
+    if (st == TIMBRE_OK && (r->path = tb_strdup(path)) == NULL)
+        st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
+    if (st != TIMBRE_OK)
+        tb_riffusion_unload(r);
+    return st;
+}
+
+/* The whole take has to fit, what is loaded already counted out. */
+static tb_status check_memory(const tb_riffusion *r, const tb_riffusion_work *w, tb_error *err)
+{
+    const tb_job *job = w->job;
+    tb_riffusion_need need;
+    tb_status st = tb_riffusion_measure(r->model, &w->size, w->has_guidance, job->kernels,
+                                        job->pool, &need, err);
+    if (st != TIMBRE_OK)
+        return st;
+    tb_logger_write(job->log, TIMBRE_LOG_INFO,
+                    "memory: weights %.2f GB, denoise %.2f GB, decode %.2f GB, at most %.2f GB",
+                    (double)need.weights / 1e9, (double)need.denoise / 1e9,
+                    (double)need.decode / 1e9, (double)need.peak / 1e9);
+    return tb_memory_require("this take", need.peak - (r->unet != NULL ? need.weights : 0), err);
+}
+
+static tb_status load_networks(tb_riffusion *r, const tb_job *job, tb_error *err)
+{
+    tb_status st = tb_vae_load(tb_model_vae_config(r->model),
+                               tb_model_parameters(r->model, TB_NETWORK_VAE), TB_VAE_DECODER,
+                               &r->vae, err);
+    tb_progress_report(&job->stages->progress, 0.2);
+    if (st == TIMBRE_OK)
+        st = tb_progress_check(&job->stages->progress, err);
+    if (st == TIMBRE_OK)
+        st = tb_unet_load(tb_model_unet_config(r->model),
+                          tb_model_parameters(r->model, TB_NETWORK_UNET), &r->unet, err);
+    tb_progress_report(&job->stages->progress, 0.7);
+    return st == TIMBRE_OK ? tb_progress_check(&job->stages->progress, err) : st;
+}
+
+tb_status tb_riffusion_load(tb_riffusion *r, const tb_riffusion_work *w, tb_error *err)
+{
+    tb_status st = check_memory(r, w, err);
+    if (st != TIMBRE_OK)
+        return st;
+    if (r->unet == NULL)
+        st = load_networks(r, w->job, err);
+    if (st == TIMBRE_OK && r->sha256[0] == '\0')
+        st = tb_model_sha256(r->model, r->sha256, err);
+    if (st != TIMBRE_OK) { /* all or nothing: the next take begins anew */
+        forget_conditioning(&r->conditioning);
+        tb_unet_free(r->unet);
+        tb_vae_free(r->vae);
+        r->unet = NULL;
+        r->vae = NULL;
+    }
+    return st;
+}

@@ -1,0 +1,162 @@
+/* Prompts to what the UNet attends to. Both sides of the guidance have as many positions. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/str.h"
+#include "engine/models/text_encoder.h"
+#include "engine/pipeline/request.h"
+#include "engine/pipeline/riffusion.h"
+
+/* What the conditioning depends on, beside the model. Owned. */
+static char *format_key(const tb_riffusion_work *w)
+{
+    const timbre_request *request = w->job->request;
+    return tb_strf(
+        "%d %d %s\n%s\n%s", w->has_guidance, (int)timbre_request_integer(request, "clip_skip"),
+        timbre_request_text(request, "prompt_syntax"), timbre_request_text(request, "prompt"),
+        w->has_guidance ? timbre_request_text(request, "negative_prompt") : "");
+}
+
+static size_t count_tokens(const tb_prompt *p, const tb_tokenizer *tokenizer)
+{
+    size_t n = 0;
+    for (int i = 0; i < p->n_chunks * p->n_positions; i++)
+        n += p->tokens[i] != tb_tokenizer_bos(tokenizer) &&
+             p->tokens[i] != tb_tokenizer_eos(tokenizer) &&
+             p->tokens[i] != tb_tokenizer_pad(tokenizer);
+    return n;
+}
+
+static tb_status tokenize_both(const tb_riffusion *r, tb_riffusion_work *w, tb_error *err)
+{
+    const timbre_request *request = w->job->request;
+    bool is_plain = strcmp(timbre_request_text(request, "prompt_syntax"), "plain") == 0;
+    int n_positions = tb_model_text_config(r->model)->n_positions;
+    tb_status st = tb_prompt_tokenize(r->tokenizer, timbre_request_text(request, "prompt"),
+                                      is_plain, n_positions, &w->prompt, err);
+    if (st == TIMBRE_OK && w->has_guidance) {
+        st = tb_prompt_tokenize(r->tokenizer, timbre_request_text(request, "negative_prompt"),
+                                is_plain, n_positions, &w->negative, err);
+        int most = w->prompt.n_chunks > w->negative.n_chunks ? w->prompt.n_chunks
+                                                             : w->negative.n_chunks;
+        if (st == TIMBRE_OK)
+            st = tb_prompt_pad(r->tokenizer, &w->prompt, most, err);
+        if (st == TIMBRE_OK)
+            st = tb_prompt_pad(r->tokenizer, &w->negative, most, err);
+    }
+    return st;
+}
+
+tb_status tb_riffusion_tokenize(tb_riffusion *r, tb_riffusion_work *w, tb_error *err)
+{
+    tb_conditioning *c = &r->conditioning;
+    char *key = format_key(w);
+    if (key == NULL)
+        return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a prompt");
+    w->is_kept = c->key != NULL && c->context != NULL && strcmp(c->key, key) == 0;
+    if (w->is_kept) {
+        free(key);
+        return TIMBRE_OK;
+    }
+    free(c->key);
+    tb_unet_context_free(c->context);
+    *c = (tb_conditioning){0};
+    tb_status st = tokenize_both(r, w, err);
+    if (st != TIMBRE_OK) {
+        free(key);
+        return st;
+    }
+    c->key = key;
+    c->n_tokens = w->prompt.n_chunks * w->prompt.n_positions;
+    c->n_prompt_tokens = (int)count_tokens(&w->prompt, r->tokenizer);
+    c->n_dropped = w->prompt.n_dropped + w->negative.n_dropped;
+    if (c->n_dropped > 0)
+        tb_logger_write(w->job->log, TIMBRE_LOG_WARNING,
+                        "the prompt is too long: its last %zu tokens are left out", c->n_dropped);
+    return TIMBRE_OK;
+}
+
+typedef struct {
+    const tb_text_encoder *encoder;
+    const tb_prompt *prompts[2];
+    int n_prompts, clip_skip, width;
+    float *out; /* [n_prompts, n_chunks * n_positions, width] */
+} encoding;
+
+static void encode_all(tb_nn *nn, void *user)
+{
+    encoding *e = user;
+    for (int i = 0; i < e->n_prompts; i++) {
+        const tb_prompt *p = e->prompts[i];
+        float *out = e->out + (size_t)i * (size_t)(p->n_chunks * p->n_positions) * (size_t)e->width;
+        tb_text_encoder_forward(nn, e->encoder, p->tokens, p->n_chunks, e->clip_skip, out);
+    }
+}
+
+static tb_status run_encoder(encoding *e, const tb_job *job, tb_error *err)
+{
+    tb_nn nn;
+    tb_nn_init(&nn, job->kernels, job->pool);
+    tb_status st = tb_nn_reserve(&nn, encode_all, e, err);
+    if (st == TIMBRE_OK)
+        st = tb_nn_run(&nn, encode_all, e, &(tb_progress){.cancel = job->stages->progress.cancel},
+                       err);
+    tb_nn_deinit(&nn);
+    for (int i = 0; st == TIMBRE_OK && i < e->n_prompts; i++) {
+        const tb_prompt *p = e->prompts[i];
+        size_t n = (size_t)(p->n_chunks * p->n_positions) * (size_t)e->width;
+        tb_prompt_weigh(p, e->out + (size_t)i * n, e->width);
+    }
+    return st;
+}
+
+static tb_status check_clip_skip(const tb_riffusion *r, int64_t clip_skip, tb_error *err)
+{
+    int n_layers = tb_model_text_config(r->model)->n_layers;
+    return clip_skip < n_layers
+               ? TIMBRE_OK
+               : tb_fail(err, TIMBRE_BAD_INPUT,
+                         "clip_skip %lld is not below %d, the text encoder's layers",
+                         (long long)clip_skip, n_layers);
+}
+
+/* The text encoder is in memory only while it works. */
+static tb_status encode(tb_riffusion *r, tb_riffusion_work *w, tb_error *err)
+{
+    tb_conditioning *c = &r->conditioning;
+    const tb_text_config *config = tb_model_text_config(r->model);
+    tb_text_encoder *encoder = NULL;
+    encoding e = {.n_prompts = w->has_guidance ? 2 : 1,
+                  .clip_skip = (int)timbre_request_integer(w->job->request, "clip_skip"),
+                  .width = config->width};
+    e.prompts[0] = w->has_guidance ? &w->negative : &w->prompt;
+    e.prompts[1] = &w->prompt;
+    e.out = tb_floats_alloc((size_t)e.n_prompts * (size_t)c->n_tokens * (size_t)e.width);
+    tb_status st = check_clip_skip(r, e.clip_skip, err);
+    if (st == TIMBRE_OK && e.out == NULL)
+        st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the text's embeddings");
+    if (st == TIMBRE_OK)
+        st = tb_text_encoder_load(config, tb_model_parameters(r->model, TB_NETWORK_TEXT), &encoder,
+                                  err);
+    e.encoder = encoder;
+    if (st == TIMBRE_OK)
+        st = run_encoder(&e, w->job, err);
+    if (st == TIMBRE_OK)
+        st = tb_unet_context_new(r->unet, w->job->kernels, w->job->pool, e.out, e.n_prompts,
+                                 c->n_tokens, &c->context, err);
+    tb_text_encoder_free(encoder);
+    free(e.out);
+    return st;
+}
+
+tb_status tb_riffusion_encode(tb_riffusion *r, tb_riffusion_work *w, tb_error *err)
+{
+    if (w->is_kept)
+        return TIMBRE_OK;
+    tb_status st = encode(r, w, err);
+    if (st != TIMBRE_OK) { /* half of it is nothing */
+        free(r->conditioning.key);
+        r->conditioning = (tb_conditioning){0};
+    }
+    return st;
+}

@@ -1,0 +1,415 @@
+/* The neural way from a request to a take, with the tiny model of the tests, through the public
+ * interface. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/support/folder.h"
+#include "timbre/timbre.h"
+
+enum { RATE_HZ = 44100 };
+
+static const char *model_path(const char *name)
+{
+    static char path[4096];
+    (void)snprintf(path, sizeof path, "%s/models/%s", getenv("TIMBRE_TESTS_DIR"), name);
+    return path;
+}
+
+static timbre_engine *new_engine(int n_threads, const char *cpu)
+{
+    timbre_engine_options options = {
+        .struct_size = sizeof options, .n_threads = n_threads, .cpu = cpu};
+    timbre_engine *engine;
+    assert_int_equal(timbre_engine_new(&options, &engine, NULL), TIMBRE_OK);
+    return engine;
+}
+
+static void set(timbre_request *r, const char *name, const char *value)
+{
+    timbre_error err = {0};
+    if (timbre_request_set(r, name, value, &err) != TIMBRE_OK)
+        fail_msg("%s=%s: %s", name, value, err.message);
+}
+
+/* A second of sound in 3 steps. */
+static timbre_request *base_request(const char *model)
+{
+    timbre_request *r;
+    assert_int_equal(timbre_request_new(&r, NULL), TIMBRE_OK);
+    set(r, "model_id", model_path(model));
+    set(r, "prompt", "funk bassline with a (jazzy:1.4) saxophone solo");
+    set(r, "negative_prompt", "rain");
+    set(r, "seed", "11");
+    set(r, "duration_seconds", "1");
+    set(r, "steps", "3");
+    return r;
+}
+
+static timbre_status try_take(timbre_engine *engine, const timbre_request *r, timbre_take **take,
+                              timbre_error *err)
+{
+    timbre_generate_options options = {
+        .struct_size = sizeof options,
+        .output = &(timbre_output){.struct_size = sizeof(timbre_output), .in_memory = 1}};
+    return timbre_generate(engine, r, &options, take, err);
+}
+
+static timbre_take *make(timbre_engine *engine, const timbre_request *r)
+{
+    timbre_error err = {0};
+    timbre_take *take;
+    if (try_take(engine, r, &take, &err) != TIMBRE_OK)
+        fail_msg("%s", err.message);
+    return take;
+}
+
+/* A member of a member of a JSON text, as text; owned. */
+static char *member(const char *json, const char *object, const char *name)
+{
+    json_t *j = json_loads(json, 0, NULL);
+    const json_t *value = json_object_get(object == NULL ? j : json_object_get(j, object), name);
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
+    if (text == NULL)
+        fail_msg("no %s in %s", name, json);
+    json_decref(j);
+    return text;
+}
+
+static void the_take_is_what_was_asked_for(void **state)
+{
+    (void)state;
+    timbre_engine *engine = new_engine(0, NULL);
+    timbre_request *r = base_request("tiny");
+    set(r, "duration_seconds", "1.5");
+    timbre_take *take = make(engine, r);
+    char *frames = member(timbre_take_recipe(take), "pcm", "frames");
+    char *channels = member(timbre_take_recipe(take), "pcm", "channels");
+    char *width = member(timbre_take_metadata(take), "extras", "image_width");
+    assert_string_equal(frames, "66150"); /* 1.5 * 44100: trimmed */
+    assert_string_equal(channels, "1");
+    assert_string_equal(width, "192"); /* the next multiple of 64 from 151 */
+    size_t n;
+    const unsigned char *png = timbre_take_image(take, &n);
+    assert_true(n > 1000 && memcmp(png, "\x89PNG", 4) == 0);
+    assert_null(timbre_take_midi(take, &n));
+    free(frames);
+    free(channels);
+    free(width);
+    timbre_take_free(take);
+    timbre_request_free(r);
+    timbre_engine_free(engine);
+}
+
+static void the_recipe_names_the_model_and_no_path(void **state)
+{
+    (void)state;
+    timbre_engine *engine = new_engine(0, NULL);
+    timbre_request *r = base_request("tiny");
+    timbre_take *take = make(engine, r);
+    const char *recipe = timbre_take_recipe(take);
+    static const char *const wanted[] = {"\"model\":{\"name\":\"tiny\",\"sha256\":\"",
+                                         "\"model_id\":\"tiny\"",
+                                         "\"backend\":\"riffusion\"",
+                                         "\"kernels\":\"exact\"",
+                                         "\"scheduler\":\"dpmpp_2m\"",
+                                         "\"steps\":3",
+                                         "\"generator\":\"torch-cpu\""};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (strstr(recipe, wanted[i]) == NULL)
+            fail_msg("%s is not in %s", wanted[i], recipe);
+    assert_null(strchr(recipe, '/'));
+    timbre_take_free(take);
+    timbre_request_free(r);
+    timbre_engine_free(engine);
+}
+
+static void every_neural_field_changes_the_result(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *field, *value;
+        int is_used;
+    } rows[] = {
+        {"prompt", "church organ", 1},
+        {"negative_prompt", "drums", 1},
+        {"seed", "12", 1},
+        {"duration_seconds", "1.2", 1},
+        {"model_id", "tiny-v", 1},
+        {"cfg_scale", "3", 1},
+        {"scheduler", "euler", 1},
+        {"steps", "4", 1},
+        {"timestep_spacing", "trailing", 1},
+        {"generator", "torch-cuda", 1},
+        {"clip_skip", "1", 1},
+        {"prompt_syntax", "plain", 1},
+        {"loop", "true", 0},
+        {"output_format", "flac", 0},
+    };
+    size_t n_fields;
+    const timbre_field *fields = timbre_request_fields(&n_fields);
+    assert_int_equal(n_fields, sizeof rows / sizeof *rows);
+    timbre_engine *engine = new_engine(0, NULL);
+    timbre_request *base = base_request("tiny");
+    timbre_take *take = make(engine, base);
+    char *was = member(timbre_take_recipe(take), "pcm", "sha256");
+    timbre_take_free(take);
+    for (size_t i = 0; i < n_fields; i++) {
+        timbre_request *r;
+        timbre_error err = {0};
+        assert_string_equal(fields[i].name, rows[i].field);
+        assert_int_equal(timbre_request_copy(base, &r, NULL), TIMBRE_OK);
+        bool is_model = strcmp(rows[i].field, "model_id") == 0;
+        set(r, rows[i].field, is_model ? model_path(rows[i].value) : rows[i].value);
+        if (!(fields[i].backends & TIMBRE_BACKEND_RIFFUSION)) {
+            assert_int_equal(timbre_request_resolve(r, &err), TIMBRE_BAD_INPUT);
+            assert_non_null(strstr(err.message, rows[i].field));
+        } else {
+            take = make(engine, r);
+            char *is = member(timbre_take_recipe(take), "pcm", "sha256");
+            if ((strcmp(was, is) != 0) != rows[i].is_used)
+                fail_msg("%s=%s", rows[i].field, rows[i].value);
+            free(is);
+            timbre_take_free(take);
+        }
+        timbre_request_free(r);
+    }
+    free(was);
+    timbre_request_free(base);
+    timbre_engine_free(engine);
+}
+
+static void threads_and_kernels_give_the_same_bytes(void **state)
+{
+    (void)state;
+    static const struct {
+        int n_threads;
+        const char *cpu;
+    } rows[] = {{1, NULL}, {2, NULL}, {3, NULL}, {8, NULL}, {2, "ref"}};
+    timbre_request *r = base_request("tiny");
+    set(r, "steps", "2");
+    char first[65] = "";
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        timbre_engine *engine = new_engine(rows[i].n_threads, rows[i].cpu);
+        timbre_take *take = make(engine, r);
+        if (i == 0)
+            (void)snprintf(first, sizeof first, "%s", timbre_take_file_sha256(take));
+        assert_string_equal(timbre_take_file_sha256(take), first);
+        timbre_take_free(take);
+        timbre_engine_free(engine);
+    }
+    timbre_request_free(r);
+}
+
+/* What is kept between takes changes nothing: models, prompts, sizes in any order. */
+static void a_used_engine_makes_the_same_as_a_new_one(void **state)
+{
+    (void)state;
+    static const char *const changes[][2] = {{"seed", "5"},
+                                             {"prompt", "church organ"},
+                                             {"cfg_scale", "1"}, /* no batch of two */
+                                             {"duration_seconds", "1.4"},
+                                             {"cfg_scale", "5"},
+                                             {"model_id", "tiny-v"},
+                                             {"model_id", "tiny"}};
+    timbre_engine *used = new_engine(0, NULL);
+    timbre_request *r = base_request("tiny");
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        bool is_model = strcmp(changes[i][0], "model_id") == 0;
+        set(r, changes[i][0], is_model ? model_path(changes[i][1]) : changes[i][1]);
+        timbre_engine *fresh = new_engine(0, NULL);
+        timbre_take *a = make(used, r), *b = make(fresh, r);
+        assert_string_equal(timbre_take_file_sha256(a), timbre_take_file_sha256(b));
+        timbre_take_free(a);
+        timbre_take_free(b);
+        timbre_engine_free(fresh);
+    }
+    timbre_request_free(r);
+    timbre_engine_free(used);
+}
+
+/* ---- the model's own defaults, and what is refused ---- */
+
+static void a_model_has_its_own_defaults(void **state)
+{
+    (void)state;
+    timbre_request *r;
+    assert_int_equal(timbre_request_new(&r, NULL), TIMBRE_OK);
+    set(r, "prompt", "funk");
+    set(r, "model_id", model_path("tiny"));
+    assert_int_equal(timbre_request_resolve(r, NULL), TIMBRE_OK);
+    assert_int_equal(timbre_request_integer(r, "steps"), 20);
+    assert_true(timbre_request_number(r, "cfg_scale") == 7);
+    assert_string_equal(timbre_request_text(r, "scheduler"), "dpmpp_2m");
+    timbre_request_free(r);
+    assert_int_equal(timbre_request_new(&r, NULL), TIMBRE_OK);
+    set(r, "prompt", "funk");
+    set(r, "cfg_scale", "2");
+    set(r, "model_id", model_path("tiny-v")); /* has a timbre.json */
+    assert_int_equal(timbre_request_resolve(r, NULL), TIMBRE_OK);
+    assert_int_equal(timbre_request_integer(r, "steps"), 6);
+    assert_string_equal(timbre_request_text(r, "scheduler"), "ddim");
+    assert_true(timbre_request_number(r, "cfg_scale") == 2); /* what was asked for stays */
+    timbre_request_free(r);
+}
+
+static void what_a_model_cannot_do_is_refused_at_once(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *field, *value;
+        timbre_status status;
+        const char *says;
+    } rows[] = {
+        {"duration_seconds", "20.5", TIMBRE_BAD_INPUT, "duration_seconds 20.5 exceeds 20.4"},
+        {"seed", "4294967296", TIMBRE_BAD_INPUT, "4294967296"},
+        {"loop", "true", TIMBRE_BAD_INPUT, "field 'loop' is not used"},
+        {"model_id", "no/such/model", TIMBRE_MODEL_MISSING, "no/such/model"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        timbre_request *r = base_request("tiny");
+        timbre_error err = {0};
+        set(r, rows[i].field, rows[i].value);
+        assert_int_equal(timbre_request_resolve(r, &err), rows[i].status);
+        if (strstr(err.message, rows[i].says) == NULL)
+            fail_msg("%s=%s says '%s'", rows[i].field, rows[i].value, err.message);
+        timbre_request_free(r);
+    }
+}
+
+static void a_clip_skip_of_all_layers_is_refused(void **state)
+{
+    (void)state;
+    timbre_engine *engine = new_engine(0, NULL);
+    timbre_request *r = base_request("tiny");
+    timbre_take *take;
+    timbre_error err = {0};
+    set(r, "clip_skip", "11");
+    assert_int_equal(try_take(engine, r, &take, &err), TIMBRE_BAD_INPUT);
+    assert_non_null(strstr(err.message, "clip_skip 11"));
+    set(r, "clip_skip", "1"); /* and the engine goes on */
+    timbre_take_free(make(engine, r));
+    timbre_request_free(r);
+    timbre_engine_free(engine);
+}
+
+/* ---- progress, previews, cancel ---- */
+
+typedef struct {
+    char stages[200];
+    double last;
+    int n_previews, n_steps;
+    int sum_first, sum_last; /* of the pixels */
+    timbre_cancel cancel;
+    const char *cancel_at;
+} watch;
+
+static void on_progress(const timbre_progress *p, void *user)
+{
+    watch *w = user;
+    if (p->stage_fraction == 0 && strstr(w->stages, p->stage) == NULL) {
+        size_t n = strlen(w->stages);
+        (void)snprintf(w->stages + n, sizeof w->stages - n, "%s ", p->stage);
+    }
+    assert_true(p->fraction >= w->last && p->fraction <= 1);
+    w->last = p->fraction;
+    if (w->cancel_at != NULL && strcmp(w->cancel_at, p->stage) == 0)
+        timbre_cancel_request(&w->cancel);
+}
+
+static void on_preview(const timbre_preview_image *image, void *user)
+{
+    watch *w = user;
+    int sum = 0;
+    assert_int_equal(image->height, 64);
+    assert_int_equal(image->width, 16); /* 128 pixels */
+    assert_int_equal(image->i_step, w->n_previews + 1);
+    for (int i = 0; i < image->height * image->width; i++)
+        sum += image->pixels[i];
+    if (w->n_previews++ == 0)
+        w->sum_first = sum;
+    w->sum_last = sum;
+    w->n_steps = image->n_steps;
+}
+
+static void stages_and_previews_follow_the_work(void **state)
+{
+    (void)state;
+    timbre_engine *engine = new_engine(0, NULL);
+    timbre_request *r = base_request("tiny");
+    set(r, "scheduler", "pndm");
+    watch w = {0};
+    timbre_generate_options options = {
+        .struct_size = sizeof options,
+        .output = &(timbre_output){.struct_size = sizeof(timbre_output), .in_memory = 1},
+        .progress = on_progress,
+        .progress_user = &w,
+        .preview = on_preview,
+        .preview_user = &w};
+    timbre_take *take, *plain = make(engine, r);
+    assert_int_equal(timbre_generate(engine, r, &options, &take, NULL), TIMBRE_OK);
+    assert_string_equal(w.stages, "load tokenize encode denoise decode vocode master save ");
+    assert_true(w.last == 1);
+    assert_int_equal(w.n_previews, 4); /* PNDM: one evaluation more than steps */
+    assert_int_equal(w.n_steps, 4);
+    assert_int_not_equal(w.sum_first, w.sum_last);
+    assert_string_equal(timbre_take_file_sha256(take), timbre_take_file_sha256(plain));
+    timbre_take_free(take);
+    timbre_take_free(plain);
+    timbre_request_free(r);
+    timbre_engine_free(engine);
+}
+
+static void cancel_works_in_every_stage(void **state)
+{
+    static const char *const stages[] = {"load",   "tokenize", "encode", "denoise",
+                                         "decode", "vocode",   "master"};
+    timbre_engine *engine = new_engine(0, NULL);
+    timbre_request *r = base_request("tiny");
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+        watch w = {.cancel_at = stages[i]};
+        timbre_error err = {0};
+        timbre_output output = {.struct_size = sizeof output, .path = "take.wav"};
+        timbre_generate_options options = {.struct_size = sizeof options,
+                                           .output = &output,
+                                           .progress = on_progress,
+                                           .progress_user = &w,
+                                           .cancel = &w.cancel};
+        timbre_take *take;
+        if (timbre_generate(engine, r, &options, &take, &err) != TIMBRE_CANCELLED)
+            fail_msg("%s: %s", stages[i], err.message);
+        assert_int_not_equal(access("take.wav", F_OK), 0);
+    }
+    timbre_take *take = make(engine, r); /* the engine is none the worse */
+    timbre_take_free(take);
+    timbre_request_free(r);
+    timbre_engine_free(engine);
+    (void)state;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_take_is_what_was_asked_for),
+        cmocka_unit_test(the_recipe_names_the_model_and_no_path),
+        cmocka_unit_test(every_neural_field_changes_the_result),
+        cmocka_unit_test(threads_and_kernels_give_the_same_bytes),
+        cmocka_unit_test(a_used_engine_makes_the_same_as_a_new_one),
+        cmocka_unit_test(a_model_has_its_own_defaults),
+        cmocka_unit_test(what_a_model_cannot_do_is_refused_at_once),
+        cmocka_unit_test(a_clip_skip_of_all_layers_is_refused),
+        cmocka_unit_test(stages_and_previews_follow_the_work),
+        cmocka_unit_test_setup_teardown(cancel_works_in_every_stage, enter_folder, leave_folder),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,212 @@
+/*
+ * The whole way from a prompt to the picture beside diffusers' StableDiffusionPipeline (0.24.0, in
+ * single precision on PyTorch 1.13.1; tools/reference/generate_vectors.py): embeddings, noise,
+ * latents after 20 steps of every scheduler, pixels.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/pipeline/riffusion.h"
+#include "tests/models/vectors.h"
+
+enum { N_STEPS = 20 };
+
+typedef struct {
+    tb_riffusion r;
+    tb_riffusion_work w;
+    tb_job job;
+    tb_stages stages;
+    timbre_request *request;
+    tb_pool *pool;
+} run;
+
+static const char *model_path(const char *name)
+{
+    static char path[4096];
+    (void)snprintf(path, sizeof path, "%s/models/%s", getenv("TIMBRE_TESTS_DIR"), name);
+    return path;
+}
+
+static void ok(tb_status st, const tb_error *err)
+{
+    if (st != TIMBRE_OK)
+        fail_msg("%s", err->message);
+}
+
+static void start(run *x, const char *model, const char *scheduler, const char *cfg_scale,
+                  double seconds)
+{
+    static const tb_stage list[] = {{"all", 1}};
+    const char *const fields[][2] = {{"prompt", "funk bassline with a jazzy saxophone solo"},
+                                     {"negative_prompt", "rain"},
+                                     {"seed", "42"},
+                                     {"prompt_syntax", "plain"},
+                                     {"steps", "20"},
+                                     {"scheduler", scheduler},
+                                     {"cfg_scale", cfg_scale}};
+    tb_error err = {0};
+    *x = (run){0};
+    ok(timbre_request_new(&x->request, &err), &err);
+    ok(timbre_request_set(x->request, "model_id", model_path(model), &err), &err);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        ok(timbre_request_set(x->request, fields[i][0], fields[i][1], &err), &err);
+    ok(timbre_request_resolve(x->request, &err), &err);
+    ok(tb_pool_new(0, &x->pool, &err), &err);
+    tb_stages_init(&x->stages, list, 1, &(tb_stages_listener){0}, NULL);
+    tb_stages_next(&x->stages);
+    x->job = (tb_job){.request = x->request, .pool = x->pool, .stages = &x->stages};
+    ok(tb_kernels_choose(NULL, &x->job.kernels, &err), &err);
+    x->w = (tb_riffusion_work){.job = &x->job, .has_guidance = true};
+    ok(tb_riffusion_open(&x->r, model_path(model), &err), &err);
+    ok(tb_riffusion_get_size(&x->r, seconds, &x->w.size, &err), &err);
+    ok(tb_riffusion_load(&x->r, &x->w, &err), &err);
+    ok(tb_riffusion_tokenize(&x->r, &x->w, &err), &err);
+    ok(tb_riffusion_encode(&x->r, &x->w, &err), &err);
+    ok(tb_riffusion_denoise(&x->r, &x->w, &err), &err);
+}
+
+static void stop(run *x)
+{
+    tb_prompt_deinit(&x->w.prompt);
+    tb_prompt_deinit(&x->w.negative);
+    free(x->w.latents);
+    free(x->w.rgb);
+    tb_riffusion_unload(&x->r);
+    tb_pool_free(x->pool);
+    timbre_request_free(x->request);
+}
+
+/* [h*w, c] beside [1, c, h, w] */
+static double latents_distance(const float *got, const float *want, const int shape[VECTORS_RANK])
+{
+    int c = shape[1], n = shape[2] * shape[3];
+    double sum = 0, all = 0;
+    for (int i = 0; i < c; i++)
+        for (int p = 0; p < n; p++) {
+            double difference = (double)got[p * c + i] - (double)want[i * n + p];
+            sum += difference * difference;
+            all += (double)want[i * n + p] * (double)want[i * n + p];
+        }
+    return sqrt(sum / all);
+}
+
+static double latents_of(const run *x, const vectors *file, const char *name)
+{
+    int shape[VECTORS_RANK];
+    const float *want = vectors_floats(file, name, shape);
+    assert_int_equal(shape[2], x->w.size.h);
+    assert_int_equal(shape[3], x->w.size.w);
+    return latents_distance(x->w.latents, want, shape);
+}
+
+/* Share of pixels that are the same; *most: the largest difference. */
+static double same_pixels(const uint8_t *got, const uint8_t *want, int n, int *most)
+{
+    int n_same = 0;
+    *most = 0;
+    for (int i = 0; i < n; i++) {
+        int difference = abs(got[i] - want[i]);
+        n_same += difference == 0;
+        *most = difference > *most ? difference : *most;
+    }
+    return (double)n_same / n;
+}
+
+static void latents_of_every_scheduler_agree(void **state)
+{
+    (void)state;
+    static const char *const schedulers[] = {
+        "dpmpp_2m", "dpmpp_2m_karras", "euler_a", "euler", "ddim", "pndm", "lms", "unipc"};
+    vectors file;
+    vectors_open(&file, "network_generate");
+    for (size_t i = 0; i < sizeof schedulers / sizeof *schedulers; i++) {
+        run x;
+        char name[64];
+        start(&x, "tiny", schedulers[i], "7", 1);
+        (void)snprintf(name, sizeof name, "tiny_%s_latents", schedulers[i]);
+        double distance = latents_of(&x, &file, name);
+        printf("# %s: latents after %d steps %.2g (bound 1e-4)\n", schedulers[i], N_STEPS,
+               distance);
+        if (!(distance <= 1e-4))
+            fail_msg("%s: %g", schedulers[i], distance);
+        stop(&x);
+    }
+    vectors_close(&file);
+}
+
+/* From the prompt to pixels, and from the reference's latents to pixels; the reference has n_rows
+ * from first_row on. */
+static void check_pixels(run *x, const vectors *file, const char *latents, const char *pixels,
+                         int first_row, int n_rows)
+{
+    int shape[VECTORS_RANK], most;
+    tb_error err = {0};
+    const uint8_t *want = vectors_bytes(file, pixels, NULL);
+    int row = x->w.size.width * 3, n = n_rows * row;
+    ok(tb_riffusion_decode(&x->r, &x->w, &err), &err);
+    double same = same_pixels(x->w.rgb + first_row * row, want, n, &most);
+    printf("# %s: from the prompt %.3f %% of pixels identical, largest difference %d\n", pixels,
+           same * 100, most);
+    assert_true(same >= 0.97 && most <= 2);
+
+    float *given = vectors_pictures(file, latents, shape);
+    memcpy(x->w.latents, given, (size_t)x->w.size.n_latents * sizeof *given);
+    free(given);
+    free(x->w.rgb);
+    x->w.rgb = NULL;
+    ok(tb_riffusion_decode(&x->r, &x->w, &err), &err);
+    same = same_pixels(x->w.rgb + first_row * row, want, n, &most);
+    printf("# %s: from latents %.3f %% of pixels identical, largest difference %d\n", pixels,
+           same * 100, most);
+    assert_true(same >= 0.999 && most <= 1);
+}
+
+static void pixels_agree(void **state)
+{
+    (void)state;
+    vectors file;
+    run x;
+    vectors_open(&file, "network_generate");
+    start(&x, "tiny", "dpmpp_2m", "7", 1);
+    check_pixels(&x, &file, "tiny_dpmpp_2m_latents", "tiny_dpmpp_2m_pixels", 0, 512);
+    stop(&x);
+    start(&x, "tiny", "pndm", "7", 1);
+    check_pixels(&x, &file, "tiny_pndm_latents", "tiny_pndm_pixels", 192, 128);
+    stop(&x);
+    vectors_close(&file);
+}
+
+/* Velocity, eight latent channels, a factor of 16. */
+static void another_corner_of_the_family_agrees(void **state)
+{
+    (void)state;
+    vectors file;
+    run x;
+    vectors_open(&file, "network_generate");
+    start(&x, "tiny-v", "ddim", "4", 0.5);
+    double distance = latents_of(&x, &file, "tiny_v_ddim_latents");
+    printf("# tiny-v, ddim: latents after %d steps %.2g (bound 1e-4)\n", N_STEPS, distance);
+    assert_true(distance <= 1e-4);
+    check_pixels(&x, &file, "tiny_v_ddim_latents", "tiny_v_ddim_pixels", 0, 512);
+    stop(&x);
+    vectors_close(&file);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(latents_of_every_scheduler_agree),
+        cmocka_unit_test(pixels_agree),
+        cmocka_unit_test(another_corner_of_the_family_agrees),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
