@@ -76,6 +76,19 @@ void tb_app_warn(tb_app *app, const char *fmt, ...)
     free(text);
 }
 
+void tb_app_alert(tb_app *app, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    char *text = format(fmt, args);
+    va_end(args);
+    if (text != NULL)
+        say(app, "warning: ", TB_STYLE_WARN, text);
+    if (text != NULL)
+        log_line(app, "warning", text);
+    free(text);
+}
+
 void tb_app_detail(tb_app *app, const char *fmt, ...)
 {
     va_list args;

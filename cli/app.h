@@ -42,6 +42,8 @@ int tb_app_report(tb_app *app, const tb_error *err);
 void tb_app_note(tb_app *app, const char *fmt, ...) TB_PRINTF(2, 3);
 void tb_app_warn(tb_app *app, const char *fmt, ...) TB_PRINTF(2, 3);
 /* Only with --verbose. */
+/* The same, said also when the program is quiet: what the user must not miss. */
+void tb_app_alert(tb_app *app, const char *fmt, ...) TB_PRINTF(2, 3);
 void tb_app_detail(tb_app *app, const char *fmt, ...) TB_PRINTF(2, 3);
 /* Only in the log file. */
 void tb_app_log(tb_app *app, const char *fmt, ...) TB_PRINTF(2, 3);

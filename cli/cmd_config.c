@@ -122,6 +122,8 @@ static tb_status check_place(const tb_setting *setting, const char *key, const c
                              tb_error *err)
 {
     bool is_path = setting->rule.kind == TB_VALUE_FILE || setting->rule.kind == TB_VALUE_FOLDER;
+    if (setting->field != NULL && strcmp(setting->field, "model_id") == 0)
+        is_path = strchr(value, '/') != NULL || access(value, F_OK) == 0; /* else it is a name */
     bool is_absolute = value[0] == '/' || strcmp(value, "~") == 0 || strncmp(value, "~/", 2) == 0;
     if (!is_path || is_absolute || value[0] == '\0')
         return TIMBRE_OK;

@@ -177,19 +177,26 @@ static void check_model(examination *e)
 {
     tb_error err = {0};
     char *facts = NULL, name[256];
-    const char *model = tb_settings_text(&e->app->settings, "generate.model");
-    const char *tokenizer = tb_settings_text(&e->app->settings, "engine.tokenizer");
-    if (model[0] == '\0' || strcmp(model, "sketch") == 0) {
+    const char *setting = tb_settings_text(&e->app->settings, "generate.model");
+    char *model = NULL, *tokenizer = NULL;
+    if (setting[0] == '\0' || strcmp(setting, "sketch") == 0) {
         say(e, OK, "the sketch; --model FOLDER names a neural one");
         return;
     }
-    timbre_model_name(model, name, sizeof name);
-    if (timbre_model_describe(model, tokenizer[0] != '\0' ? tokenizer : NULL, &facts, &err) !=
-        TIMBRE_OK)
+    timbre_model_name(setting, name, sizeof name);
+    tb_status st = tb_path_expand("model", setting, &model, &err);
+    if (st == TIMBRE_OK)
+        st = tb_path_expand("tokenizer", tb_settings_text(&e->app->settings, "engine.tokenizer"),
+                            &tokenizer, &err);
+    if (st == TIMBRE_OK)
+        st = timbre_model_describe(model, tokenizer, &facts, &err);
+    if (st != TIMBRE_OK)
         say_error(e, FAIL, &err);
     else
         say(e, OK, "%s is whole", name);
     free(facts);
+    free(tokenizer);
+    free(model);
 }
 
 static void check_render(examination *e)

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/file_kind.h"
 #include "cli/music.h"
+#include "cli/paths.h"
 #include "cli/show_model.h"
 #include "cli/text.h"
 #include "engine/base/file.h"
@@ -281,7 +282,7 @@ int tb_cmd_show(tb_app *app)
         return tb_app_fail(app, &err);
     }
     const char *path = app->args.operands[0];
-    if (timbre_model_is_at(path))
+    if (timbre_model_is_at(path) || tb_path_is_folder(path))
         return tb_show_model(app, path);
     size_t length = strlen(path);
     bool is_sidecar = length > 5 && strcmp(path + length - 5, ".json") == 0;

@@ -67,11 +67,12 @@ static const tb_option generate_options[] = {
      .help = "give up after this time (exit code 7)"},
     {.name = "no-sidecar", .help = "do not write PATH.json beside the take"},
     OPTION_SOUNDFONT,
+    OPTION_TOKENIZER,
     OPTION_THREADS,
     OPTION_DATA_DIR,
 };
 
-static const tb_option show_options[] = {OPTION_JSON};
+static const tb_option show_options[] = {OPTION_JSON, OPTION_TOKENIZER};
 
 static const tb_option play_options[] = {
     {.name = "start",
@@ -88,8 +89,8 @@ static const tb_option config_options[] = {
     OPTION_JSON,
 };
 
-static const tb_option doctor_options[] = {OPTION_JSON, OPTION_SOUNDFONT, OPTION_THREADS,
-                                           OPTION_CPU, OPTION_DATA_DIR};
+static const tb_option doctor_options[] = {OPTION_JSON,    OPTION_SOUNDFONT, OPTION_TOKENIZER,
+                                           OPTION_THREADS, OPTION_CPU,       OPTION_DATA_DIR};
 
 static const tb_option version_options[] = {OPTION_JSON};
 
@@ -409,9 +410,10 @@ static tb_option option_of_field(const timbre_field *field)
     return (tb_option){
         .name = field->flag,
         .short_name = field->short_flag,
-        .rule = {.kind = is_switch   ? TB_VALUE_SWITCH
-                         : is_choice ? TB_VALUE_CHOICE
-                                     : TB_VALUE_TEXT,
+        .rule = {.kind = is_switch        ? TB_VALUE_SWITCH
+                         : is_choice      ? TB_VALUE_CHOICE
+                         : field->is_path ? TB_VALUE_FILE
+                                          : TB_VALUE_TEXT,
                  .choices = field->choices},
         .value_name = field->value_name,
         .default_text = is_switch || field->default_text == NULL || field->default_text[0] == '\0'

@@ -84,9 +84,8 @@ static void append_model(tb_str *out, const json_t *extras)
 
 static void append_sampler(tb_str *out, const json_t *extras)
 {
-    tb_str_appendf(out, "%lld steps of %s, guidance %g",
+    tb_str_appendf(out, "%s, steps %lld, guidance %g", member(extras, "scheduler"),
                    (long long)json_integer_value(json_object_get(extras, "steps")),
-                   member(extras, "scheduler"),
                    json_number_value(json_object_get(extras, "cfg_scale")));
 }
 

@@ -18,6 +18,11 @@
         .name = "soundfont", .setting = "engine.soundfont", .value_name = "FILE",                  \
         .help = "SoundFont that the sketch plays"                                                  \
     }
+#define OPTION_TOKENIZER                                                                           \
+    {                                                                                              \
+        .name = "tokenizer", .setting = "engine.tokenizer", .value_name = "DIR",                   \
+        .help = "vocab.json and merges.txt, for a model without"                                   \
+    }
 #define OPTION_THREADS                                                                             \
     {                                                                                              \
         .name = "threads", .setting = "engine.threads", .value_name = "N",                         \

@@ -90,16 +90,30 @@ static const char *command_name(const parser *p)
     return p->args->command == NULL ? "" : p->args->command->name;
 }
 
+/* "--cfg-scale", "--cfg_scale": the option of the field that has this name; NULL: none. */
+static const char *find_by_field(const parser *p, const char *name)
+{
+    for (size_t i = 0; i < p->known.n; i++) {
+        const char *a = p->known.items[i].field, *b = name;
+        while (a != NULL && *a != '\0' && (*a == *b || (*a == '_' && *b == '-')))
+            a++, b++;
+        if (a != NULL && *a == '\0' && *b == '\0')
+            return p->known.items[i].name;
+    }
+    return NULL;
+}
+
 static tb_status unknown_long(parser *p, const char *name)
 {
+    const char *of_field = find_by_field(p, name);
     tb_suggestion near = tb_suggestion_begin(name);
     for (size_t i = 0; i < p->known.n; i++)
         if (p->known.items[i].name != NULL)
             tb_suggestion_offer(&near, p->known.items[i].name);
     const char *space = p->args->command == NULL ? "" : " ";
     tb_status st = tb_fail(p->err, TIMBRE_BAD_INPUT, "unknown option '--%.80s'", name);
-    if (near.best != NULL)
-        tb_fix(p->err, "did you mean --%s?", near.best);
+    if (of_field != NULL || near.best != NULL)
+        tb_fix(p->err, "did you mean --%s?", of_field != NULL ? of_field : near.best);
     else
         tb_fix(p->err, "timbre%s%s -h lists the options", space, command_name(p));
     return st;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/paths.h"
 #include "cli/text.h"
 #include "timbre/model.h"
 
@@ -52,12 +53,18 @@ int tb_show_model(tb_app *app, const char *path)
 {
     tb_error err = {0};
     char *text = NULL;
-    const char *tokenizer = tb_settings_text(&app->settings, "engine.tokenizer");
-    if (timbre_model_describe(path, tokenizer[0] != '\0' ? tokenizer : NULL, &text, &err) !=
-        TIMBRE_OK)
-        return tb_app_fail(app, &err);
-    json_t *facts = json_loads(text, 0, NULL);
+    char *tokenizer = NULL;
+    tb_status st = tb_path_expand("tokenizer", tb_settings_text(&app->settings, "engine.tokenizer"),
+                                  &tokenizer, &err);
+    if (st == TIMBRE_OK)
+        st = timbre_model_describe(path, tokenizer, &text, &err);
+    json_t *facts = text == NULL ? NULL : json_loads(text, 0, NULL);
+    if (st == TIMBRE_OK && facts == NULL)
+        st = tb_fail(&err, TIMBRE_NO_MEMORY, "no memory for the model's facts");
     free(text);
+    free(tokenizer);
+    if (st != TIMBRE_OK)
+        return tb_app_fail(app, &err);
     if (app->wants_json) { /* takes the reference */
         json_t *answer = json_pack("{s:i, s:o}", "schema", 1, "model", facts);
         return tb_json_print(answer, &err) == TIMBRE_OK ? 0 : tb_app_report(app, &err);

@@ -56,14 +56,20 @@ static void note_music(tb_app *app, const json_t *extras)
 /* What a neural model did with the request. */
 static void note_model(tb_app *app, const json_t *extras)
 {
-    long long n_dropped = json_integer_value(json_object_get(extras, "dropped_tokens"));
+    static const struct {
+        const char *member, *text;
+    } sides[] = {{"dropped_tokens", "prompt"}, {"dropped_negative_tokens", "negative prompt"}};
     const char *scheduler = json_string_value(json_object_get(extras, "scheduler"));
-    if (n_dropped > 0)
-        tb_app_warn(app, "the prompt is too long: its last %lld tokens are left out", n_dropped);
+    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+        long long n = json_integer_value(json_object_get(extras, sides[i].member));
+        if (n > 0)
+            tb_app_warn(app, "the %s is too long: its last %lld tokens are left out", sides[i].text,
+                        n);
+    }
     if (scheduler != NULL)
-        tb_app_detail(app, "%s, %lld steps of %s, guidance %g",
-                      json_string_value(json_object_get(extras, "model")),
-                      (long long)json_integer_value(json_object_get(extras, "steps")), scheduler,
+        tb_app_detail(app, "%s, %s, steps %lld, guidance %g",
+                      json_string_value(json_object_get(extras, "model")), scheduler,
+                      (long long)json_integer_value(json_object_get(extras, "steps")),
                       json_number_value(json_object_get(extras, "cfg_scale")));
 }
 
@@ -82,8 +88,11 @@ void tb_take_note(tb_app *app, const timbre_take *take, double elapsed_s, bool i
     json_t *extras = json_object_get(metadata, "extras");
     const char *label = json_string_value(json_object_get(extras, "label"));
     if (is_first) {
-        if (label != NULL)
+        bool is_sketch = json_object_get(extras, "understood") != NULL;
+        if (label != NULL && is_sketch) /* nobody may take it for the AI */
             tb_app_note(app, "this is %s", label);
+        else if (label != NULL)
+            tb_app_detail(app, "this is %s", label);
         note_unused(app, extras);
         note_words(app, extras);
         note_model(app, extras);
@@ -130,7 +139,7 @@ static void note_difference(tb_app *app, differences *d, bool is_repeat, const c
     if (is_asked)
         return;
     d->has_ingredient = true;
-    tb_app_warn(app, "not the same take: %s", line);
+    tb_app_alert(app, "not the same take: %s", line);
 }
 
 tb_status tb_take_compare(tb_app *app, const tb_take_request *from, const timbre_take *take,
@@ -148,7 +157,7 @@ tb_status tb_take_compare(tb_app *app, const tb_take_request *from, const timbre
     if (!d.has_other_pcm || d.is_other_sound)
         return TIMBRE_OK;
     if (d.has_ingredient) {
-        tb_app_warn(app, "not the same take: the samples differ");
+        tb_app_alert(app, "not the same take: the samples differ");
         return TIMBRE_OK;
     }
     tb_status st = tb_fail(err, TIMBRE_VERIFY_FAILED,

@@ -71,6 +71,17 @@ static tb_status load_from(tb_take_request *t, const char *path, tb_error *err)
     return st;
 }
 
+/* A path of the settings may begin with "~/". */
+static tb_status set_model(timbre_request *request, const char *place, tb_error *err)
+{
+    char *path = NULL;
+    tb_status st = tb_path_expand("model", place, &path, err);
+    if (st == TIMBRE_OK)
+        st = timbre_request_set(request, "model_id", path, err);
+    free(path);
+    return st;
+}
+
 /* A recipe has the name of a model and not its place: where the model of the command line or the
  * settings has that name, it is the one. */
 static tb_status place_model(tb_app *app, timbre_request *request, tb_error *err)
@@ -81,7 +92,26 @@ static tb_status place_model(tb_app *app, timbre_request *request, tb_error *err
     timbre_model_name(place, name, sizeof name);
     if (strcmp(name, timbre_request_text(request, "model_id")) != 0)
         return TIMBRE_OK;
-    return timbre_request_set(request, "model_id", place, err);
+    return set_model(request, place, err);
+}
+
+/* The recipe's model is nowhere: what was it, and how can it be told where it is? */
+static tb_status explain_model(const tb_take_request *t, tb_error *err)
+{
+    json_t *recipe = json_loads(t->from_recipe, 0, NULL);
+    const json_t *model = json_object_get(json_object_get(recipe, "ingredients"), "model");
+    const char *name = json_string_value(json_object_get(model, "name"));
+    const char *sha256 = json_string_value(json_object_get(model, "sha256"));
+    if (name != NULL && sha256 != NULL) {
+        (void)tb_fail(
+            err, TIMBRE_MODEL_MISSING,
+            "the take was made by the model '%.100s' (SHA-256 %.12s...), whose place is not "
+            "known",
+            name, sha256);
+        tb_fix(err, "name its folder or file with --model");
+    }
+    json_decref(recipe);
+    return TIMBRE_MODEL_MISSING;
 }
 
 /* Settings that are no built-in values; those leave the decision to the engine. */
@@ -93,7 +123,10 @@ static tb_status apply_settings(tb_app *app, timbre_request *request, tb_error *
         if (table[i].field == NULL || app->settings.text[i] == NULL ||
             app->settings.origin[i] == TB_ORIGIN_FLAG)
             continue;
-        tb_status st = timbre_request_set(request, table[i].field, app->settings.text[i], err);
+        bool is_model = strcmp(table[i].field, "model_id") == 0;
+        tb_status st = is_model ? set_model(request, app->settings.text[i], err)
+                                : timbre_request_set(request, table[i].field, app->settings.text[i],
+                                                     err);
         if (st != TIMBRE_OK)
             return st;
     }
@@ -219,6 +252,8 @@ static tb_status fill(tb_app *app, tb_take_request *t, tb_error *err)
         st = require_prompt(t->request, err);
     if (st == TIMBRE_OK && (st = timbre_request_resolve(t->request, err)) != TIMBRE_OK)
         tb_field_error_explain(err, app);
+    if (st == TIMBRE_MODEL_MISSING && t->is_repeat)
+        st = explain_model(t, err);
     return st;
 }
 

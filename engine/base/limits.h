@@ -17,7 +17,7 @@ enum {
     TB_PATH_MAX_BYTES = 4096,
     TB_SAMPLE_RATE_HZ = 44100,
     TB_SKETCH_MAX_SECONDS = 300,
-    TB_NEURAL_MAX_WIDTH = 2048,   /* pixels of a picture made in one pass: 20.4 s */
+    TB_NEURAL_MAX_WIDTH = 2048,   /* pixels of a picture made in one pass */
     TB_SCORE_MAX_EVENTS = 200000, /* about 300 s of sixteenths on sixteen parts, tenfold */
     TB_SCORE_MAX_PARTS = 16,      /* MIDI channels */
     TB_THREADS_MAX = 256,
@@ -72,6 +72,8 @@ enum {
     TB_PROMPT_MAX_CHUNKS = 3,      /* 225 tokens, as riffusion */
     TB_PROMPT_MAX_WEIGHT = 100,    /* in size, of a piece: about 48 brackets */
 };
+
+#define TB_NEURAL_MAX_SECONDS 20.4 /* of such a picture, with Riffusion's 10 ms a pixel */
 
 #define TB_SEED_MAX 9007199254740991LL /* 2^53-1: exact in a JSON number */
 

@@ -30,6 +30,7 @@ typedef struct tb_prompt {
     int32_t *tokens; /* owned [n_chunks * n_positions]: bos, tokens, eos, then pad */
     float *weights;  /* owned [n_chunks * n_positions]; 1 at bos, eos and pads */
     bool has_weights;
+    size_t n_tokens;  /* without bos, eos and pads */
     size_t n_dropped; /* tokens beyond the last chunk: for a warning */
 } tb_prompt;
 

@@ -105,6 +105,7 @@ static tb_status make_chunks(const tb_tokenizer *tokenizer, const line *l, tb_pr
         return st;
     out->n_chunks = n_chunks;
     out->has_weights = l->has_weights;
+    out->n_tokens = l->n;
     out->n_dropped = l->n_dropped;
     for (int i = 0; i < n_chunks; i++)
         fill_chunk(tokenizer, l, out, i);

@@ -29,6 +29,8 @@ void tb_unet_context_free(tb_unet_context *context); /* accepts NULL */
 /* The same shape without values: for dry runs. */
 TB_MUST_USE tb_status tb_unet_context_shape(const tb_unet *unet, int n, int n_tokens,
                                             tb_unet_context **out, tb_error *err);
+/* What its values take, whether it has them or not. */
+size_t tb_unet_context_bytes(const tb_unet *unet, const tb_unet_context *context);
 
 typedef struct tb_unet_input {
     const float *latents; /* [n, h*w, in_channels], n of the context */

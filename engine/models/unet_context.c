@@ -51,6 +51,14 @@ tb_status tb_unet_context_shape(const tb_unet *unet, int n, int n_tokens, tb_une
     return TIMBRE_OK;
 }
 
+size_t tb_unet_context_bytes(const tb_unet *unet, const tb_unet_context *context)
+{
+    tb_unet_context copy = *context; /* its layers are written as they are */
+    size_t n_floats = 0;
+    (void)place(&copy, unet, NULL, &n_floats);
+    return n_floats * sizeof(float);
+}
+
 typedef struct context_work {
     const tb_unet *unet;
     const tb_unet_context *context;

@@ -18,7 +18,12 @@
 #include "engine/pipeline/riffusion.h"
 #include "timbre/model.h"
 
-/* Measured with a model of full size, 20 steps, 5 s, two threads. */
+/* Seconds for 5 s with a model of full size on two cores; denoise: for one evaluation with
+ * guidance.
+ */
+static const double stage_seconds[] = {2.5, 0.01, 0.6, 7.5, 11.3, 0.15, 0.03, 0.02};
+
+/* With 20 steps; weigh() knows how many there are. */
 static const tb_stage stages[] = {{"load", 0.02},    {"tokenize", 0.001}, {"encode", 0.004},
                                   {"denoise", 0.87}, {"decode", 0.095},   {"vocode", 0.005},
                                   {"master", 0.004}, {"save", 0.001}};
@@ -65,13 +70,16 @@ static tb_status apply_hints(timbre_request *request, const json_t *hints, tb_er
 {
     tb_status st = TIMBRE_OK;
     json_t *wanted = json_object();
-    for (size_t i = 0; wanted != NULL && i < N_HINTS; i++) {
+    bool is_full = wanted != NULL;
+    for (size_t i = 0; is_full && i < N_HINTS; i++) {
         json_t *value = json_object_get(hints, fallbacks[i].field);
         if (value != NULL && !timbre_request_has(request, fallbacks[i].field))
-            (void)json_object_set(wanted, fallbacks[i].field, value);
+            is_full = json_object_set(wanted, fallbacks[i].field, value) == 0;
     }
-    if (wanted == NULL)
+    if (!is_full) {
+        json_decref(wanted);
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a request");
+    }
     st = tb_request_set_object(request, wanted, err);
     if (st != TIMBRE_OK)
         tb_error_name(err, "timbre.json");
@@ -85,8 +93,6 @@ static tb_status apply_hints(timbre_request *request, const json_t *hints, tb_er
 static tb_status check_limits(const timbre_request *request, tb_error *err)
 {
     const char *scheduler = timbre_request_text(request, "scheduler");
-    timbre_spectrogram_params params;
-    timbre_spectrogram_params_init(&params);
     double seconds = timbre_request_number(request, "duration_seconds");
     bool is_known = false;
     for (size_t i = 0; tb_sampler_name(i) != NULL; i++)
@@ -94,18 +100,21 @@ static tb_status check_limits(const timbre_request *request, tb_error *err)
     if (!is_known)
         return tb_fail(err, TIMBRE_BAD_INPUT, "scheduler '%s' is not there for this model",
                        scheduler);
-    if (tb_riffusion_width(&params, seconds) > TB_NEURAL_MAX_WIDTH) {
-        tb_status st = tb_fail(err, TIMBRE_BAD_INPUT,
-                               "duration_seconds %.17g exceeds 20.4, what a neural model makes in "
-                               "one pass",
-                               seconds);
+    if (seconds > TB_NEURAL_MAX_SECONDS) {
+        tb_status st = tb_fail(
+            err, TIMBRE_BAD_INPUT,
+            "duration_seconds %.17g exceeds %g, what a neural model makes in one "
+            "pass",
+            seconds, TB_NEURAL_MAX_SECONDS);
         tb_fix(err, "ask for 20.4 seconds at most, or use --model sketch");
         return st;
     }
     tb_noise noise; /* refuses seeds that the generator does not take */
-    bool is_cuda = strcmp(timbre_request_text(request, "generator"), "torch-cuda") == 0;
-    return tb_noise_init(&noise, is_cuda ? TB_GENERATOR_TORCH_CUDA : TB_GENERATOR_TORCH_CPU,
-                         (uint64_t)timbre_request_integer(request, "seed"), err);
+    tb_status st = tb_noise_init(&noise, tb_riffusion_generator(request),
+                                 (uint64_t)timbre_request_integer(request, "seed"), err);
+    if (st == TIMBRE_BAD_INPUT)
+        tb_fix(err, "use a seed below 4294967296, or --generator torch-cuda");
+    return st;
 }
 
 static tb_status riffusion_resolve(timbre_request *request, tb_error *err)
@@ -116,6 +125,19 @@ static tb_status riffusion_resolve(timbre_request *request, tb_error *err)
         st = apply_hints(request, hints, err);
     json_decref(hints);
     return st == TIMBRE_OK ? check_limits(request, err) : st;
+}
+
+/* ---- progress ---- */
+
+enum { DENOISE = 3 }; /* in the lists of stages */
+
+static void riffusion_weigh(const timbre_request *request, double *weights)
+{
+    bool has_guidance = timbre_request_number(request, "cfg_scale") > 1;
+    bool is_double = strcmp(timbre_request_text(request, "scheduler"), "kdpm_2_a") == 0;
+    double n = (double)timbre_request_integer(request, "steps") * (is_double ? 2 : 1);
+    memcpy(weights, stage_seconds, sizeof stage_seconds);
+    weights[DENOISE] *= n * (has_guidance ? 1 : 0.5);
 }
 
 /* ---- open, close, check ---- */
@@ -224,6 +246,20 @@ static json_t *level(double db)
     return json_real((double)(int64_t)(db * 100 + (db < 0 ? -0.5 : 0.5)) / 100);
 }
 
+/* Without guidance the other side has no say. */
+static json_t *list_unused(const timbre_request *request)
+{
+    json_t *names = tb_request_unused(request, TIMBRE_BACKEND_RIFFUSION);
+    bool has_no_say = timbre_request_number(request, "cfg_scale") <= 1 &&
+                      timbre_request_text(request, "negative_prompt")[0] != '\0';
+    if (names != NULL && has_no_say &&
+        json_array_append_new(names, json_string("negative_prompt")) != 0) {
+        json_decref(names);
+        return NULL;
+    }
+    return names;
+}
+
 static json_t *describe(const tb_riffusion_size *size, const timbre_request *request)
 {
     char name[TB_MODEL_ID_MAX_BYTES + 1];
@@ -234,8 +270,7 @@ static json_t *describe(const tb_riffusion_size *size, const timbre_request *req
                      (json_int_t)timbre_request_integer(request, "steps"), "cfg_scale",
                      timbre_request_number(request, "cfg_scale"), "generator",
                      timbre_request_text(request, "generator"), "image_width", size->width,
-                     "image_height", size->height, "unused",
-                     tb_request_unused(request, TIMBRE_BACKEND_RIFFUSION));
+                     "image_height", size->height, "unused", list_unused(request));
 }
 
 static json_t *list_ingredients(const tb_riffusion *r, const tb_levels_report *levels)
@@ -247,31 +282,48 @@ static json_t *list_ingredients(const tb_riffusion *r, const tb_levels_report *l
                      "libebur128", meter, "gain_db", level(levels->gain_db));
 }
 
+/* What is known only behind the work. */
+static json_t *measured_object(const tb_riffusion *r, const tb_levels_report *levels)
+{
+    const tb_conditioning *c = &r->conditioning;
+    return json_pack("{s:s, s:i, s:I, s:I, s:o, s:o}", "model_sha256", r->sha256, "prompt_tokens",
+                     c->n_prompt_tokens, "dropped_tokens", (json_int_t)c->n_dropped,
+                     "dropped_negative_tokens", (json_int_t)c->n_dropped_negative, "loudness_lufs",
+                     level(levels->lufs), "true_peak_dbtp", level(levels->peak_dbtp));
+}
+
 static tb_status report_result(const tb_riffusion *r, const tb_riffusion_work *w,
                                const tb_levels_report *levels, tb_result *result, tb_error *err)
 {
+    json_t *measured = measured_object(r, levels);
     result->ingredients = list_ingredients(r, levels);
     result->extras = describe(&w->size, w->job->request);
-    if (result->ingredients == NULL || result->extras == NULL)
+    bool is_whole = measured != NULL && result->ingredients != NULL && result->extras != NULL &&
+                    json_object_update(result->extras, measured) == 0;
+    json_decref(measured);
+    if (!is_whole)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the take's metadata");
-    const tb_conditioning *c = &r->conditioning;
-    (void)json_object_set_new(result->extras, "model_sha256", json_string(r->sha256));
-    (void)json_object_set_new(result->extras, "prompt_tokens", json_integer(c->n_prompt_tokens));
-    (void)json_object_set_new(result->extras, "dropped_tokens",
-                              json_integer((json_int_t)c->n_dropped));
-    (void)json_object_set_new(result->extras, "loudness_lufs", level(levels->lufs));
-    (void)json_object_set_new(result->extras, "true_peak_dbtp", level(levels->peak_dbtp));
     return tb_riffusion_format_png(r, w, &result->image, &result->image_len_bytes, err);
+}
+
+/* The model, and whether it can do what is asked for; nothing is loaded yet. */
+static tb_status open_model(tb_riffusion *r, const timbre_request *request, tb_riffusion_size *size,
+                            tb_error *err)
+{
+    tb_status st = tb_riffusion_open(r, timbre_request_text(request, "model_id"), err);
+    if (st == TIMBRE_OK)
+        st = tb_riffusion_get_size(r, timbre_request_number(request, "duration_seconds"), size,
+                                   err);
+    if (st == TIMBRE_OK)
+        st = tb_riffusion_check_clip_skip(r, request, err);
+    return st == TIMBRE_OK ? tb_riffusion_check_sampler(r, request, err) : st;
 }
 
 static tb_status prepare(tb_riffusion *r, tb_riffusion_work *w, tb_error *err)
 {
     const timbre_request *request = w->job->request;
     w->has_guidance = timbre_request_number(request, "cfg_scale") > 1; /* as diffusers */
-    tb_status st = tb_riffusion_open(r, timbre_request_text(request, "model_id"), err);
-    if (st == TIMBRE_OK)
-        st = tb_riffusion_get_size(r, timbre_request_number(request, "duration_seconds"), &w->size,
-                                   err);
+    tb_status st = open_model(r, request, &w->size, err);
     return st == TIMBRE_OK ? tb_riffusion_load(r, w, err) : st;
 }
 
@@ -330,10 +382,7 @@ static tb_status riffusion_preview(void *state, const timbre_request *request, t
 {
     tb_riffusion *r = state;
     tb_riffusion_size size;
-    tb_status st = tb_riffusion_open(r, timbre_request_text(request, "model_id"), err);
-    if (st == TIMBRE_OK)
-        st = tb_riffusion_get_size(r, timbre_request_number(request, "duration_seconds"), &size,
-                                   err);
+    tb_status st = open_model(r, request, &size, err);
     if (st != TIMBRE_OK)
         return st;
     result->n_frames = size.n_frames < size.n_vocoded ? size.n_frames : size.n_vocoded;
@@ -349,6 +398,7 @@ const tb_backend tb_backend_riffusion = {
     .side = TIMBRE_SIDE_IMAGE,
     .stages = stages,
     .n_stages = sizeof stages / sizeof *stages,
+    .weigh = riffusion_weigh,
     .resolve = riffusion_resolve,
     .open = riffusion_open,
     .close = riffusion_close,

@@ -179,6 +179,21 @@ static tb_status run_job(timbre_engine *engine, int i_backend, const tb_job *job
     return st;
 }
 
+/* The backend's list, its weights for this request adding up to 1. */
+static void weigh_stages(const tb_backend *backend, const timbre_request *resolved,
+                         tb_stage list[TB_STAGES_MAX])
+{
+    double weights[TB_STAGES_MAX], sum = 0;
+    memcpy(list, backend->stages, (size_t)backend->n_stages * sizeof *list);
+    if (backend->weigh == NULL)
+        return;
+    backend->weigh(resolved, weights);
+    for (int i = 0; i < backend->n_stages; i++)
+        sum += weights[i];
+    for (int i = 0; i < backend->n_stages; i++)
+        list[i].weight = weights[i] / sum;
+}
+
 static tb_status start_job(timbre_engine *engine, const timbre_request *resolved,
                            const timbre_generate_options *options, const timbre_output *output,
                            timbre_take **out, tb_error *err)
@@ -187,9 +202,11 @@ static tb_status start_job(timbre_engine *engine, const timbre_request *resolved
     tb_status st = tb_backend_find(timbre_request_text(resolved, "model_id"), &i, err);
     if (st != TIMBRE_OK)
         return st;
+    tb_stage list[TB_STAGES_MAX];
+    weigh_stages(tb_backends[i], resolved, list);
     tb_stages stages;
     tb_stages_init(
-        &stages, tb_backends[i]->stages, tb_backends[i]->n_stages,
+        &stages, list, tb_backends[i]->n_stages,
         &(tb_stages_listener){options->progress, options->progress_user, options->cancel},
         &engine->log);
     tb_job job = {.request = resolved,

@@ -7,18 +7,26 @@
 #include "engine/base/random.h"
 #include "engine/os/scratch.h"
 
-enum { SIDE = 8, N_PIXELS = SIDE * SIDE, MAX_UNKNOWNS = TB_LATENT_MAX_CHANNELS + 1 };
+enum { MAX_SIDE = 8, MIN_SIDE = 2, PICTURE_SIDE = 128, MAX_UNKNOWNS = TB_LATENT_MAX_CHANNELS + 1 };
 
 typedef struct {
     const tb_vae *vae;
     const float *latents;
     float *image;
+    int side, factor; /* of the latents; of the decoder */
 } patch;
+
+/* Small enough for any decoder: a picture of 128 pixels, of no fewer than 2 latents. */
+static int side_of(int factor)
+{
+    int side = PICTURE_SIDE / factor;
+    return side < MIN_SIDE ? MIN_SIDE : side > MAX_SIDE ? MAX_SIDE : side;
+}
 
 static void decode_patch(tb_nn *nn, void *user)
 {
     patch *p = user;
-    tb_vae_decode(nn, p->vae, p->latents, SIDE, SIDE, p->image);
+    tb_vae_decode(nn, p->vae, p->latents, p->side, p->side, p->image);
 }
 
 static tb_status run_decoder(patch *p, const tb_kernels *kernels, tb_pool *pool,
@@ -34,18 +42,25 @@ static tb_status run_decoder(patch *p, const tb_kernels *kernels, tb_pool *pool,
     return st;
 }
 
+size_t tb_latent_preview_measure(const tb_vae *vae, int factor, tb_nn *nn)
+{
+    float nowhere = 0;
+    patch p = {vae, &nowhere, &nowhere, side_of(factor), factor};
+    return tb_nn_measure(nn, decode_patch, &p);
+}
+
 /* Mean of the red of a latent pixel's square in the picture, 0..1. */
-static double mean_grey(const float *image, int factor, int y, int x)
+static double mean_grey(const patch *p, int y, int x)
 {
     double sum = 0;
-    int width = SIDE * factor;
-    for (int i = 0; i < factor; i++)
-        for (int j = 0; j < factor; j++) {
-            double value = (double)image[((y * factor + i) * width + x * factor + j) * 3];
-            value = value / 2 + 0.5;
-            sum += value < 0 ? 0 : value > 1 ? 1 : value;
+    int width = p->side * p->factor;
+    for (int i = 0; i < p->factor; i++)
+        for (int j = 0; j < p->factor; j++) {
+            int row = y * p->factor + i, column = x * p->factor + j;
+            double value = (double)p->image[(row * width + column) * 3] / 2 + 0.5;
+            sum += value > 0 ? value < 1 ? value : 1 : 0; /* what is no number counts as 0 */
         }
-    return sum / (factor * factor);
+    return sum / (p->factor * p->factor);
 }
 
 /* Gaussian elimination with pivots of a[n][n+1] (row stride MAX_UNKNOWNS + 1); what has no say gets
@@ -78,24 +93,23 @@ static void solve(double *a, int n, double *out)
 }
 
 /* Normal equations of grey = factors . (latents, 1), with a touch of ridge. */
-static void fit(tb_latent_preview *preview, const float *latents, const float *image, int factor,
-                double *a)
+static void fit(tb_latent_preview *preview, const patch *p, double *a)
 {
     enum { STRIDE = MAX_UNKNOWNS + 1 };
-    int c = preview->n_channels, n = c + 1;
+    int c = preview->n_channels, n = c + 1, n_pixels = p->side * p->side;
     memset(a, 0, sizeof *a * MAX_UNKNOWNS * STRIDE);
-    for (int p = 0; p < N_PIXELS; p++) {
+    for (int k = 0; k < n_pixels; k++) {
         double row[MAX_UNKNOWNS + 1];
         for (int i = 0; i < c; i++)
-            row[i] = (double)latents[p * c + i];
+            row[i] = (double)p->latents[k * c + i];
         row[c] = 1;
-        row[n] = mean_grey(image, factor, p / SIDE, p % SIDE);
+        row[n] = mean_grey(p, k / p->side, k % p->side);
         for (int i = 0; i < n; i++)
             for (int j = 0; j <= n; j++)
                 a[i * STRIDE + j] += row[i] * row[j];
     }
     for (int i = 0; i < c; i++)
-        a[i * STRIDE + i] += 1e-3 * N_PIXELS;
+        a[i * STRIDE + i] += 1e-3 * n_pixels;
     solve(a, n, preview->factors);
 }
 
@@ -103,22 +117,24 @@ tb_status tb_latent_preview_fit(tb_latent_preview *preview, const tb_vae *vae,
                                 const tb_vae_config *config, const tb_kernels *kernels,
                                 tb_pool *pool, const tb_progress *progress, tb_error *err)
 {
-    int c = config->latent_channels, factor = tb_vae_factor(config);
-    float *latents = tb_floats_alloc((size_t)N_PIXELS * (size_t)c);
-    float *image = tb_floats_alloc((size_t)N_PIXELS * (size_t)(factor * factor) * 3);
+    int c = config->latent_channels, factor = tb_vae_factor(config), side = side_of(factor);
+    int n_latents = side * side * c;
+    float *latents = tb_floats_alloc((size_t)n_latents);
+    float *image = tb_floats_alloc((size_t)(side * factor) * (size_t)(side * factor) * 3);
     double *a = malloc(sizeof *a * MAX_UNKNOWNS * (MAX_UNKNOWNS + 1));
+    patch p = {vae, latents, image, side, factor};
     tb_status st = TIMBRE_OK;
     if (latents == NULL || image == NULL || a == NULL)
         st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a preview");
     if (st == TIMBRE_OK) {
         tb_random random = tb_random_init(0, "latent preview");
-        for (int i = 0; i < N_PIXELS * c; i++)
+        for (int i = 0; i < n_latents; i++)
             latents[i] = (float)tb_random_normal(&random);
-        st = run_decoder(&(patch){vae, latents, image}, kernels, pool, progress, err);
+        st = run_decoder(&p, kernels, pool, progress, err);
     }
     if (st == TIMBRE_OK) {
         preview->n_channels = c;
-        fit(preview, latents, image, factor, a);
+        fit(preview, &p, a);
     }
     free(latents);
     free(image);
@@ -134,6 +150,6 @@ void tb_latent_preview_draw(const tb_latent_preview *preview, const float *laten
         double grey = preview->factors[c];
         for (int i = 0; i < c; i++)
             grey += preview->factors[i] * (double)latents[p * c + i];
-        pixels[p] = (uint8_t)(grey <= 0 ? 0 : grey >= 1 ? 255 : grey * 255 + 0.5);
+        pixels[p] = grey > 0 ? grey < 1 ? (uint8_t)(grey * 255 + 0.5) : 255 : 0;
     }
 }

@@ -18,6 +18,8 @@ TB_MUST_USE tb_status tb_latent_preview_fit(tb_latent_preview *preview, const tb
                                             const tb_vae_config *config, const tb_kernels *kernels,
                                             tb_pool *pool, const tb_progress *progress,
                                             tb_error *err);
+/* Bytes of activations that the fit takes for a moment, beside all that is there. */
+size_t tb_latent_preview_measure(const tb_vae *vae, int factor, tb_nn *nn);
 /* pixels[n] of latents[n, n_channels]. */
 void tb_latent_preview_draw(const tb_latent_preview *preview, const float *latents, int64_t n,
                             uint8_t *pixels);

@@ -59,7 +59,8 @@ static tb_status add_memory(tb_model *model, json_t *facts, tb_error *err)
     if (st == TIMBRE_OK)
         st = tb_riffusion_get_size(&r, 5, &size, err);
     if (st == TIMBRE_OK)
-        st = tb_riffusion_measure(model, &size, true, kernels, NULL, &need, err);
+        st = tb_riffusion_measure(model, &(tb_riffusion_plan){&size, 2, 1, false}, kernels, NULL,
+                                  &need, err);
     if (st != TIMBRE_OK)
         return st;
     json_t *memory = json_pack("{s:I, s:I, s:I, s:I}", "weights_bytes", (json_int_t)need.weights,
@@ -75,7 +76,8 @@ timbre_status timbre_model_describe(const char *path, const char *tokenizer, cha
 {
     tb_model *model = NULL;
     *json = NULL;
-    tb_status st = tb_model_open(path, tokenizer, &model, err);
+    bool has_tokenizer = tokenizer != NULL && tokenizer[0] != '\0';
+    tb_status st = tb_model_open(path, has_tokenizer ? tokenizer : NULL, &model, err);
     json_t *facts = st == TIMBRE_OK ? tb_model_describe(model) : NULL;
     if (facts != NULL)
         st = add_memory(model, facts, err);

@@ -158,7 +158,7 @@ char *timbre_recipe_request(const char *recipe, tb_error *err)
     json_t *request = json_object_get(j, "request");
     const char *model = json_string_value(json_object_get(request, "model_id"));
     char *text = NULL;
-    if (model != NULL && strchr(model, '/') != NULL)
+    if (model != NULL && (strchr(model, '/') != NULL || model[0] == '.'))
         (void)tb_fail(err, TIMBRE_BAD_FILE, "the recipe names a path, '%.200s', for its model",
                       model);
     else if (json_is_object(json_object_get(j, "decode"))) {

@@ -202,7 +202,10 @@ tb_status timbre_request_set(timbre_request *request, const char *name, const ch
         unset(&request->values[id]);
         return TIMBRE_OK;
     }
-    return parse_value(tb_field_get((tb_field_id)id), text, &request->values[id], err);
+    tb_status st = parse_value(tb_field_get((tb_field_id)id), text, &request->values[id], err);
+    if (st == TIMBRE_BAD_INPUT && id == TB_FIELD_SEED)
+        tb_fix(err, "leave it out to draw one");
+    return st;
 }
 
 static tb_status wrong_type(const timbre_field *f, const char *wanted, tb_error *err)
@@ -376,13 +379,21 @@ static tb_status draw_seed(value *v, tb_error *err)
     return st;
 }
 
+static tb_status fail_unused(const timbre_field *f, const char *model, tb_error *err)
+{
+    bool is_neural = f->backends == TIMBRE_BACKEND_RIFFUSION;
+    tb_status st = tb_fail(err, TIMBRE_BAD_INPUT, "%s is not used by model '%s'", f->name, model);
+    tb_fix(err, is_neural ? "it is for neural models: name the folder or file of one"
+                          : "leave it out, or use the model 'sketch'");
+    return st;
+}
+
 static tb_status check_usable(const timbre_request *request, unsigned backend, tb_error *err)
 {
     for (int i = 0; i < TB_FIELD_COUNT; i++) {
         const timbre_field *f = tb_field_get((tb_field_id)i);
         if (request->values[i].is_set && !(f->backends & backend) && !f->accepted_unused)
-            return tb_fail(err, TIMBRE_BAD_INPUT, "field '%s' is not used by model '%s'", f->name,
-                           request->values[TB_FIELD_MODEL_ID].text);
+            return fail_unused(f, request->values[TB_FIELD_MODEL_ID].text, err);
     }
     return TIMBRE_OK;
 }

@@ -21,7 +21,7 @@ typedef struct tb_conditioning {
     tb_unet_context *context; /* of [negative, prompt], or of the prompt alone without guidance */
     int n_tokens;             /* positions of each: 77 for each chunk */
     int n_prompt_tokens;      /* without bos, eos and pads */
-    size_t n_dropped;         /* tokens of either text beyond the limit */
+    size_t n_dropped, n_dropped_negative; /* tokens beyond the limit */
 } tb_conditioning;
 
 typedef struct tb_riffusion {
@@ -82,20 +82,40 @@ int tb_riffusion_width(const timbre_spectrogram_params *params, double seconds);
 /* Bytes that a take takes, beside the program itself. */
 typedef struct tb_riffusion_need {
     int64_t weights;                 /* of UNet and decoder, as long as the model is kept */
-    int64_t encode, denoise, decode; /* activations of each stage */
-    int64_t peak;                    /* most at a time, weights included */
+    int64_t texts;                   /* what is kept of them: embeddings, keys and values */
+    int64_t encode, denoise, decode; /* activations and results of each stage */
+    int64_t peak;                    /* most at a time, all included */
 } tb_riffusion_need;
 
-TB_MUST_USE tb_status tb_riffusion_measure(tb_model *model, const tb_riffusion_size *size,
-                                           bool has_guidance, const tb_kernels *kernels,
-                                           tb_pool *pool, tb_riffusion_need *need, tb_error *err);
+/* What they depend on. */
+typedef struct tb_riffusion_plan {
+    const tb_riffusion_size *size;
+    int n_texts;  /* 2 with guidance */
+    int n_chunks; /* of each text, at most */
+    bool has_preview;
+} tb_riffusion_plan;
+
+TB_MUST_USE tb_status tb_riffusion_measure(tb_model *model, const tb_riffusion_plan *plan,
+                                           const tb_kernels *kernels, tb_pool *pool,
+                                           tb_riffusion_need *need, tb_error *err);
 
 /* ---- riffusion_text.c: tokenize and encode ---- */
 
+void tb_conditioning_deinit(tb_conditioning *conditioning); /* accepts a zeroed one */
 TB_MUST_USE tb_status tb_riffusion_tokenize(tb_riffusion *r, tb_riffusion_work *w, tb_error *err);
 TB_MUST_USE tb_status tb_riffusion_encode(tb_riffusion *r, tb_riffusion_work *w, tb_error *err);
 
+/* BAD_INPUT for a clip_skip that leaves no layer. */
+TB_MUST_USE tb_status tb_riffusion_check_clip_skip(const tb_riffusion *r,
+                                                   const timbre_request *request, tb_error *err);
+
 /* ---- riffusion_denoise.c ---- */
+
+/* Whether the scheduler can do what is asked for with this model. BAD_INPUT names the steps. */
+TB_MUST_USE tb_status tb_riffusion_check_sampler(const tb_riffusion *r,
+                                                 const timbre_request *request, tb_error *err);
+/* Whose noise the request asks for. */
+tb_generator tb_riffusion_generator(const timbre_request *request);
 
 TB_MUST_USE tb_status tb_riffusion_denoise(tb_riffusion *r, tb_riffusion_work *w, tb_error *err);
 

@@ -60,6 +60,12 @@ static void deinit(denoising *d)
     free(d->preview);
 }
 
+tb_generator tb_riffusion_generator(const timbre_request *request)
+{
+    bool is_cuda = strcmp(timbre_request_text(request, "generator"), "torch-cuda") == 0;
+    return is_cuda ? TB_GENERATOR_TORCH_CUDA : TB_GENERATOR_TORCH_CPU;
+}
+
 static tb_spacing find_spacing(const char *name)
 {
     static const struct {
@@ -74,13 +80,31 @@ static tb_spacing find_spacing(const char *name)
     return TB_SPACING_DEFAULT;
 }
 
+static tb_status new_sampler(const tb_riffusion *r, const timbre_request *request, int64_t n,
+                             tb_sampler **out, tb_error *err)
+{
+    tb_status st = tb_sampler_new(timbre_request_text(request, "scheduler"), &r->schedule,
+                                  (int)timbre_request_integer(request, "steps"),
+                                  find_spacing(timbre_request_text(request, "timestep_spacing")), n,
+                                  out, err);
+    if (st == TIMBRE_BAD_INPUT)
+        tb_fix(err, "ask for another number of --steps, or another --scheduler such as euler");
+    return st;
+}
+
+tb_status tb_riffusion_check_sampler(const tb_riffusion *r, const timbre_request *request,
+                                     tb_error *err)
+{
+    tb_sampler *sampler = NULL;
+    tb_status st = new_sampler(r, request, 1, &sampler, err);
+    tb_sampler_free(sampler);
+    return st;
+}
+
 static tb_status make_sampler(denoising *d, tb_error *err)
 {
-    const timbre_request *request = d->work->job->request;
-    tb_status st = tb_sampler_new(timbre_request_text(request, "scheduler"), &d->r->schedule,
-                                  (int)timbre_request_integer(request, "steps"),
-                                  find_spacing(timbre_request_text(request, "timestep_spacing")),
-                                  d->work->size.n_latents, &d->sampler, err);
+    tb_status st = new_sampler(d->r, d->work->job->request, d->work->size.n_latents, &d->sampler,
+                               err);
     if (st == TIMBRE_OK)
         d->n_evaluations = tb_sampler_n_evaluations(d->sampler);
     return st;
@@ -90,9 +114,7 @@ static tb_status draw_start(denoising *d, tb_error *err)
 {
     const timbre_request *request = d->work->job->request;
     const tb_riffusion_size *size = &d->work->size;
-    bool is_cuda = strcmp(timbre_request_text(request, "generator"), "torch-cuda") == 0;
-    tb_status st = tb_noise_init(&d->noise,
-                                 is_cuda ? TB_GENERATOR_TORCH_CUDA : TB_GENERATOR_TORCH_CPU,
+    tb_status st = tb_noise_init(&d->noise, tb_riffusion_generator(request),
                                  (uint64_t)timbre_request_integer(request, "seed"), err);
     if (st != TIMBRE_OK)
         return st;
@@ -135,8 +157,12 @@ static tb_status show_preview(denoising *d, tb_error *err)
     if (d->r->preview.n_channels == 0)
         st = tb_latent_preview_fit(&d->r->preview, d->r->vae, tb_model_vae_config(d->r->model),
                                    job->kernels, job->pool, &job->stages->progress, err);
-    if (st != TIMBRE_OK)
+    if (st == TIMBRE_CANCELLED)
         return st;
+    if (st != TIMBRE_OK) { /* a look is not worth the take */
+        tb_logger_write(job->log, TIMBRE_LOG_WARNING, "there is no memory for a preview");
+        return TIMBRE_OK;
+    }
     tb_latent_preview_draw(&d->r->preview, tb_sampler_estimate(d->sampler),
                            (int64_t)size->h * size->w, d->preview);
     timbre_preview_image image = {.struct_size = sizeof image,

@@ -5,31 +5,33 @@
 #include "engine/pipeline/riffusion.h"
 
 typedef struct {
-    const tb_text_encoder *encoder;
-    const tb_unet *unet;
-    const tb_vae *vae;
+    const tb_riffusion_plan *plan;
+    tb_text_encoder *encoder;
+    tb_unet *unet;
+    tb_vae *vae;
+    tb_unet_context *context;
     tb_unet_input input;
-    const tb_riffusion_size *size;
-    float *nowhere; /* a place that nobody touches in a dry run */
+    float nowhere; /* a place that nobody touches in a dry run */
 } dry;
 
 static void encode(tb_nn *nn, void *user)
 {
-    const dry *d = user;
+    dry *d = user;
     static const int32_t no_tokens[1];
-    tb_text_encoder_forward(nn, d->encoder, no_tokens, 1, 0, d->nowhere);
+    tb_text_encoder_forward(nn, d->encoder, no_tokens, d->plan->n_chunks, 0, &d->nowhere);
 }
 
 static void denoise(tb_nn *nn, void *user)
 {
-    const dry *d = user;
-    tb_unet_forward(nn, d->unet, &d->input, d->nowhere);
+    dry *d = user;
+    tb_unet_forward(nn, d->unet, &d->input, &d->nowhere);
 }
 
 static void decode(tb_nn *nn, void *user)
 {
-    const dry *d = user;
-    tb_vae_decode(nn, d->vae, d->nowhere, d->size->h, d->size->w, d->nowhere);
+    dry *d = user;
+    const tb_riffusion_size *size = d->plan->size;
+    tb_vae_decode(nn, d->vae, &d->nowhere, size->h, size->w, &d->nowhere);
 }
 
 static void set_check_only(tb_model *model, bool is_check_only)
@@ -38,54 +40,75 @@ static void set_check_only(tb_model *model, bool is_check_only)
         tb_parameters_set_check_only(tb_model_parameters(model, i), is_check_only);
 }
 
+/* Bytes as a number to be added to: what cannot be is more than any machine has. */
+static int64_t bytes(size_t n)
+{
+    return n > INT64_MAX / 16 ? INT64_MAX / 16 : (int64_t)n;
+}
+
 static int64_t most(int64_t a, int64_t b)
 {
     return a > b ? a : b;
 }
 
-/* All that is needed at a time, stage by stage. */
-static void add_up(tb_riffusion_need *need, const dry *d)
+/* The networks as shapes. */
+static tb_status load_shapes(dry *d, tb_model *model, tb_error *err)
 {
-    int64_t text = (int64_t)tb_text_encoder_bytes(d->encoder);
-    need->weights = (int64_t)tb_unet_bytes(d->unet) + (int64_t)tb_vae_bytes(d->vae);
-    need->peak = need->weights + most(text + need->encode, most(need->denoise, need->decode));
+    const tb_text_config *text = tb_model_text_config(model);
+    set_check_only(model, true);
+    tb_status st = tb_text_encoder_load(text, tb_model_parameters(model, TB_NETWORK_TEXT),
+                                        &d->encoder, err);
+    if (st == TIMBRE_OK)
+        st = tb_unet_load(tb_model_unet_config(model), tb_model_parameters(model, TB_NETWORK_UNET),
+                          &d->unet, err);
+    if (st == TIMBRE_OK)
+        st = tb_vae_load(tb_model_vae_config(model), tb_model_parameters(model, TB_NETWORK_VAE),
+                         TB_VAE_DECODER, &d->vae, err);
+    if (st == TIMBRE_OK)
+        st = tb_unet_context_shape(d->unet, d->plan->n_texts, d->plan->n_chunks * text->n_positions,
+                                   &d->context, err);
+    set_check_only(model, false);
+    return st;
 }
 
-tb_status tb_riffusion_measure(tb_model *model, const tb_riffusion_size *size, bool has_guidance,
+/* Each stage with what it keeps while it works. */
+static void add_up(tb_riffusion_need *need, dry *d, const tb_model *model, tb_nn *nn)
+{
+    enum { SAMPLER_ARRAYS = 10, RGB = 3 }; /* of latents: its history, the batch, the noise */
+    const tb_riffusion_size *size = d->plan->size;
+    const tb_text_config *text = tb_model_text_config(model);
+    size_t latents = (size_t)size->n_latents * sizeof(float);
+    size_t pixels = (size_t)size->height * (size_t)size->width * RGB;
+    size_t embeddings = sizeof(float) * (size_t)d->plan->n_texts * (size_t)d->plan->n_chunks *
+                        (size_t)text->n_positions * (size_t)text->width;
+    int factor = tb_vae_factor(tb_model_vae_config(model));
+    size_t preview = d->plan->has_preview ? tb_latent_preview_measure(d->vae, factor, nn) : 0;
+    need->weights = bytes(tb_unet_bytes(d->unet)) + bytes(tb_vae_bytes(d->vae));
+    need->texts = bytes(embeddings) + bytes(tb_unet_context_bytes(d->unet, d->context));
+    need->encode = bytes(tb_text_encoder_bytes(d->encoder)) + bytes(tb_nn_measure(nn, encode, d));
+    need->denoise = bytes(tb_nn_measure(nn, denoise, d)) + SAMPLER_ARRAYS * bytes(latents) +
+                    bytes(preview);
+    need->decode = bytes(tb_nn_measure(nn, decode, d)) +
+                   bytes(pixels * (1 + sizeof(float)) + latents);
+    need->peak = need->weights + need->texts +
+                 most(need->encode, most(need->denoise, need->decode));
+}
+
+tb_status tb_riffusion_measure(tb_model *model, const tb_riffusion_plan *plan,
                                const tb_kernels *kernels, tb_pool *pool, tb_riffusion_need *need,
                                tb_error *err)
 {
-    const tb_text_config *text = tb_model_text_config(model);
-    tb_text_encoder *encoder = NULL;
-    tb_unet *unet = NULL;
-    tb_vae *vae = NULL;
-    tb_unet_context *context = NULL;
+    dry d = {.plan = plan};
     tb_nn nn;
     tb_nn_init(&nn, kernels, pool);
-    set_check_only(model, true);
-    tb_status st = tb_text_encoder_load(text, tb_model_parameters(model, TB_NETWORK_TEXT), &encoder,
-                                        err);
+    tb_status st = load_shapes(&d, model, err);
+    d.input = (tb_unet_input){&d.nowhere, plan->size->h, plan->size->w, 0, d.context};
     if (st == TIMBRE_OK)
-        st = tb_unet_load(tb_model_unet_config(model), tb_model_parameters(model, TB_NETWORK_UNET),
-                          &unet, err);
-    if (st == TIMBRE_OK)
-        st = tb_vae_load(tb_model_vae_config(model), tb_model_parameters(model, TB_NETWORK_VAE),
-                         TB_VAE_DECODER, &vae, err);
-    if (st == TIMBRE_OK)
-        st = tb_unet_context_shape(unet, has_guidance ? 2 : 1, text->n_positions, &context, err);
-    set_check_only(model, false);
-    if (st == TIMBRE_OK) {
-        float nowhere = 0;
-        dry d = {encoder, unet, vae, {&nowhere, size->h, size->w, 0, context}, size, &nowhere};
-        *need = (tb_riffusion_need){.encode = (int64_t)tb_nn_measure(&nn, encode, &d),
-                                    .denoise = (int64_t)tb_nn_measure(&nn, denoise, &d),
-                                    .decode = (int64_t)tb_nn_measure(&nn, decode, &d)};
-        add_up(need, &d);
-    }
-    tb_unet_context_free(context);
-    tb_text_encoder_free(encoder);
-    tb_unet_free(unet);
-    tb_vae_free(vae);
+        add_up(need, &d, model, &nn);
+    tb_unet_context_free(d.context);
+    tb_text_encoder_free(d.encoder);
+    tb_unet_free(d.unet);
+    tb_vae_free(d.vae);
     tb_nn_deinit(&nn);
     return st;
 }

@@ -9,16 +9,9 @@
 
 enum { WIDTH_STEP = 64 }; /* pixels: every down-sampling of the family divides it */
 
-static void forget_conditioning(tb_conditioning *c)
-{
-    free(c->key);
-    tb_unet_context_free(c->context);
-    *c = (tb_conditioning){0};
-}
-
 void tb_riffusion_unload(tb_riffusion *r)
 {
-    forget_conditioning(&r->conditioning);
+    tb_conditioning_deinit(&r->conditioning);
     tb_unet_free(r->unet);
     tb_vae_free(r->vae);
     tb_tokenizer_free(r->tokenizer);
@@ -80,6 +73,10 @@ tb_status tb_riffusion_get_size(const tb_riffusion *r, double seconds, tb_riffus
         return tb_fail(err, TIMBRE_BAD_INPUT,
                        "a picture of %dx%d pixels is no multiple of %d, the autoencoder's factor",
                        width, params->num_frequencies, factor);
+    if (width > TB_NEURAL_MAX_WIDTH || params->num_frequencies > TB_NEURAL_MAX_WIDTH)
+        return tb_fail(err, TIMBRE_BAD_INPUT,
+                       "%g seconds are a picture of %dx%d pixels for this model, more than %d",
+                       seconds, width, params->num_frequencies, TB_NEURAL_MAX_WIDTH);
     *size = (tb_riffusion_size){.h = params->num_frequencies / factor,
                                 .w = width / factor,
                                 .height = params->num_frequencies,
@@ -143,13 +140,27 @@ tb_status tb_riffusion_open(tb_riffusion *r, const char *path, tb_error *err)
     return st;
 }
 
+/* At most: a token takes a byte of the text or more. */
+static int count_chunks(const tb_riffusion *r, const timbre_request *request)
+{
+    int n_tokens = tb_model_text_config(r->model)->n_positions - 2;
+    size_t prompt = strlen(timbre_request_text(request, "prompt"));
+    size_t negative = strlen(timbre_request_text(request, "negative_prompt"));
+    int n_bytes = (int)(prompt > negative ? prompt : negative);
+    int n = n_tokens > 0 ? (n_bytes + n_tokens - 1) / n_tokens : 1;
+    return n < 1 ? 1 : n > TB_PROMPT_MAX_CHUNKS ? TB_PROMPT_MAX_CHUNKS : n;
+}
+
 /* The whole take has to fit, what is loaded already counted out. */
 static tb_status check_memory(const tb_riffusion *r, const tb_riffusion_work *w, tb_error *err)
 {
     const tb_job *job = w->job;
     tb_riffusion_need need;
-    tb_status st = tb_riffusion_measure(r->model, &w->size, w->has_guidance, job->kernels,
-                                        job->pool, &need, err);
+    tb_riffusion_plan plan = {.size = &w->size,
+                              .n_texts = w->has_guidance ? 2 : 1,
+                              .n_chunks = count_chunks(r, job->request),
+                              .has_preview = job->preview != NULL};
+    tb_status st = tb_riffusion_measure(r->model, &plan, job->kernels, job->pool, &need, err);
     if (st != TIMBRE_OK)
         return st;
     tb_logger_write(job->log, TIMBRE_LOG_INFO,
@@ -184,7 +195,7 @@ tb_status tb_riffusion_load(tb_riffusion *r, const tb_riffusion_work *w, tb_erro
     if (st == TIMBRE_OK && r->sha256[0] == '\0')
         st = tb_model_sha256(r->model, r->sha256, err);
     if (st != TIMBRE_OK) { /* all or nothing: the next take begins anew */
-        forget_conditioning(&r->conditioning);
+        tb_conditioning_deinit(&r->conditioning);
         tb_unet_free(r->unet);
         tb_vae_free(r->vae);
         r->unet = NULL;

@@ -1,4 +1,5 @@
 /* Latents to the picture, and the picture as a file. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +41,9 @@ tb_status tb_riffusion_decode(tb_riffusion *r, tb_riffusion_work *w, tb_error *e
                      w->size.width, w->size.height);
     if (st == TIMBRE_OK)
         st = run(&d, w, err);
+    for (size_t i = 0; st == TIMBRE_OK && i < n; i++)
+        if (!isfinite(d.image[i]))
+            st = tb_fail(err, TIMBRE_FAILED, "the model's decoder gave values that are no numbers");
     if (st == TIMBRE_OK)
         tb_vae_to_pixels(d.image, (int64_t)n, w->rgb);
     free(d.image);
@@ -59,7 +63,7 @@ tb_status tb_riffusion_format_png(const tb_riffusion *r, const tb_riffusion_work
     unsigned char exif[TB_EXIF_BYTES];
     tb_str out = {0};
     tb_image_writer *writer = NULL;
-    tb_exif_format(&r->vocode.params, 30e6, exif); /* what the vocoder takes for black */
+    tb_exif_format(&r->vocode.params, (double)TB_VOCODE_MAX_VALUE, exif);
     tb_image_spec spec = {.width = w->size.width, .height = w->size.height, .exif = exif};
     tb_status st = tb_image_writer_new(&spec, append, &out, &writer, err);
     for (int y = 0; st == TIMBRE_OK && y < w->size.height; y++)

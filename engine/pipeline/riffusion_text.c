@@ -7,24 +7,23 @@
 #include "engine/pipeline/request.h"
 #include "engine/pipeline/riffusion.h"
 
-/* What the conditioning depends on, beside the model. Owned. */
+void tb_conditioning_deinit(tb_conditioning *conditioning)
+{
+    free(conditioning->key);
+    tb_unet_context_free(conditioning->context);
+    *conditioning = (tb_conditioning){0};
+}
+
+/* What the conditioning depends on, beside the model; lengths keep the texts apart. Owned. */
 static char *format_key(const tb_riffusion_work *w)
 {
     const timbre_request *request = w->job->request;
-    return tb_strf(
-        "%d %d %s\n%s\n%s", w->has_guidance, (int)timbre_request_integer(request, "clip_skip"),
-        timbre_request_text(request, "prompt_syntax"), timbre_request_text(request, "prompt"),
-        w->has_guidance ? timbre_request_text(request, "negative_prompt") : "");
-}
-
-static size_t count_tokens(const tb_prompt *p, const tb_tokenizer *tokenizer)
-{
-    size_t n = 0;
-    for (int i = 0; i < p->n_chunks * p->n_positions; i++)
-        n += p->tokens[i] != tb_tokenizer_bos(tokenizer) &&
-             p->tokens[i] != tb_tokenizer_eos(tokenizer) &&
-             p->tokens[i] != tb_tokenizer_pad(tokenizer);
-    return n;
+    const char *prompt = timbre_request_text(request, "prompt");
+    const char *negative = timbre_request_text(request, "negative_prompt");
+    return tb_strf("%d %d %s %zu %s %s", w->has_guidance,
+                   (int)timbre_request_integer(request, "clip_skip"),
+                   timbre_request_text(request, "prompt_syntax"), strlen(prompt), prompt,
+                   w->has_guidance ? negative : "");
 }
 
 static tb_status tokenize_both(const tb_riffusion *r, tb_riffusion_work *w, tb_error *err)
@@ -55,12 +54,11 @@ tb_status tb_riffusion_tokenize(tb_riffusion *r, tb_riffusion_work *w, tb_error 
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a prompt");
     w->is_kept = c->key != NULL && c->context != NULL && strcmp(c->key, key) == 0;
     if (w->is_kept) {
+        tb_logger_write(w->job->log, TIMBRE_LOG_DEBUG, "the texts are those of the take before");
         free(key);
         return TIMBRE_OK;
     }
-    free(c->key);
-    tb_unet_context_free(c->context);
-    *c = (tb_conditioning){0};
+    tb_conditioning_deinit(c);
     tb_status st = tokenize_both(r, w, err);
     if (st != TIMBRE_OK) {
         free(key);
@@ -68,11 +66,9 @@ tb_status tb_riffusion_tokenize(tb_riffusion *r, tb_riffusion_work *w, tb_error 
     }
     c->key = key;
     c->n_tokens = w->prompt.n_chunks * w->prompt.n_positions;
-    c->n_prompt_tokens = (int)count_tokens(&w->prompt, r->tokenizer);
-    c->n_dropped = w->prompt.n_dropped + w->negative.n_dropped;
-    if (c->n_dropped > 0)
-        tb_logger_write(w->job->log, TIMBRE_LOG_WARNING,
-                        "the prompt is too long: its last %zu tokens are left out", c->n_dropped);
+    c->n_prompt_tokens = (int)w->prompt.n_tokens;
+    c->n_dropped = w->prompt.n_dropped;
+    c->n_dropped_negative = w->negative.n_dropped;
     return TIMBRE_OK;
 }
 
@@ -110,14 +106,17 @@ static tb_status run_encoder(encoding *e, const tb_job *job, tb_error *err)
     return st;
 }
 
-static tb_status check_clip_skip(const tb_riffusion *r, int64_t clip_skip, tb_error *err)
+tb_status tb_riffusion_check_clip_skip(const tb_riffusion *r, const timbre_request *request,
+                                       tb_error *err)
 {
+    int64_t clip_skip = timbre_request_integer(request, "clip_skip");
     int n_layers = tb_model_text_config(r->model)->n_layers;
     return clip_skip < n_layers
                ? TIMBRE_OK
-               : tb_fail(err, TIMBRE_BAD_INPUT,
-                         "clip_skip %lld is not below %d, the text encoder's layers",
-                         (long long)clip_skip, n_layers);
+               : tb_fail(
+                     err, TIMBRE_BAD_INPUT,
+                     "clip_skip %lld is not from 0 to %d, this model's text encoder has %d layers",
+                     (long long)clip_skip, n_layers - 1, n_layers);
 }
 
 /* The text encoder is in memory only while it works. */
@@ -132,8 +131,8 @@ static tb_status encode(tb_riffusion *r, tb_riffusion_work *w, tb_error *err)
     e.prompts[0] = w->has_guidance ? &w->negative : &w->prompt;
     e.prompts[1] = &w->prompt;
     e.out = tb_floats_alloc((size_t)e.n_prompts * (size_t)c->n_tokens * (size_t)e.width);
-    tb_status st = check_clip_skip(r, e.clip_skip, err);
-    if (st == TIMBRE_OK && e.out == NULL)
+    tb_status st = TIMBRE_OK;
+    if (e.out == NULL)
         st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the text's embeddings");
     if (st == TIMBRE_OK)
         st = tb_text_encoder_load(config, tb_model_parameters(r->model, TB_NETWORK_TEXT), &encoder,
@@ -154,9 +153,7 @@ tb_status tb_riffusion_encode(tb_riffusion *r, tb_riffusion_work *w, tb_error *e
     if (w->is_kept)
         return TIMBRE_OK;
     tb_status st = encode(r, w, err);
-    if (st != TIMBRE_OK) { /* half of it is nothing */
-        free(r->conditioning.key);
-        r->conditioning = (tb_conditioning){0};
-    }
+    if (st != TIMBRE_OK) /* half of it is nothing */
+        tb_conditioning_deinit(&r->conditioning);
     return st;
 }

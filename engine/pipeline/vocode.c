@@ -5,8 +5,6 @@
 
 #include "engine/spectrogram/pixels.h"
 
-#define MAX_VALUE 30e6f /* amplitude of a black pixel; Riffusion ignores the EXIF block's */
-
 tb_status tb_vocode_init(tb_vocode *vocode, const tb_vocode_choices *choices, int64_t width,
                          int n_channels, tb_error *err)
 {
@@ -20,7 +18,7 @@ tb_status tb_vocode_init(tb_vocode *vocode, const tb_vocode_choices *choices, in
     vocode->table = malloc(65536 * sizeof *vocode->table);
     if (vocode->table == NULL)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the amplitudes of pixels");
-    tb_pixels_table((float)choices->params.power_for_image, MAX_VALUE, vocode->table);
+    tb_pixels_table((float)choices->params.power_for_image, TB_VOCODE_MAX_VALUE, vocode->table);
     tb_status st = tb_mel_init(&vocode->mel, &mel_spec, err);
     return st == TIMBRE_OK ? tb_mel_inverse_new(&vocode->mel, &spec, &vocode->inverse, err) : st;
 }

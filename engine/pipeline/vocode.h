@@ -8,6 +8,9 @@
 #include "engine/spectrogram/params.h"
 #include "engine/spectrogram/vocoder.h"
 
+/* Amplitude of a black pixel; Riffusion ignores what an EXIF block says of it. */
+#define TB_VOCODE_MAX_VALUE 30e6f
+
 typedef struct tb_vocode_choices {
     timbre_spectrogram_params params; /* checked */
     tb_phase_start phase;

@@ -21,8 +21,8 @@ void timbre_model_name(const char *model_id, char *out, size_t cap);
 /*
  * What a model is, after checking every tensor's name, type and shape: JSON with architecture,
  * types, sizes, licence and memory need. `tokenizer`: folder with a vocabulary for models without
- * their own, or NULL. Owned (free), in *json. MODEL_MISSING, BAD_FILE (names file, tensor, value),
- * IO family, NO_MEMORY.
+ * their own; NULL or "": none. Owned (free), in *json. MODEL_MISSING, BAD_FILE (names file, tensor,
+ * value), IO family, NO_MEMORY.
  */
 TIMBRE_MUST_USE timbre_status timbre_model_describe(const char *path, const char *tokenizer,
                                                     char **json, timbre_error *err);

@@ -40,6 +40,7 @@ typedef struct timbre_field {
     const char *value_name;     /* in help: "SEC"; NULL for BOOLEAN */
     const char *help;           /* one line, lower case, no full stop */
     unsigned backends;          /* TIMBRE_BACKEND_* that use it */
+    int is_path;                /* TEXT: may be the path of a file or folder */
     int accepted_unused; /* clients of the first contract may send it to a backend without it:
                             accepted and listed in extras.unused */
 } timbre_field;

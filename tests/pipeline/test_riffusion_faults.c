@@ -107,7 +107,7 @@ static void faults_are_errors(timbre_status (*work)(const char *model, timbre_er
     } while (was_hit);
     assert_int_equal(st, TIMBRE_OK);
     printf("# %ld faults among %ld places\n", n_faults, n);
-    assert_true(n_faults > 20);
+    assert_true(n_faults >= 10);
 }
 
 static void opening_a_model_survives_every_fault(void **state)
