@@ -21,7 +21,7 @@
 #define OPTION_TOKENIZER                                                                           \
     {                                                                                              \
         .name = "tokenizer", .setting = "engine.tokenizer", .value_name = "DIR",                   \
-        .help = "vocab.json and merges.txt, for a model without"                                   \
+        .help = "folder of a vocabulary, for a model without one"                                  \
     }
 #define OPTION_THREADS                                                                             \
     {                                                                                              \

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 tb_status tb_sha256_init(tb_sha256 *hash, tb_error *err)
@@ -54,10 +55,13 @@ tb_status tb_sha256_bytes(const void *data, size_t len_bytes, char hex[TB_SHA256
     return st;
 }
 
-static tb_status hash_fd(tb_sha256 *hash, int fd, const char *path, tb_error *err)
+static tb_status hash_fd(tb_sha256 *hash, int fd, const char *path, const tb_progress *progress,
+                         tb_error *err)
 {
     unsigned char buffer[64 * 1024];
     for (;;) {
+        if (tb_progress_is_cancelled(progress))
+            return tb_progress_check(progress, err);
         ssize_t n = read(fd, buffer, sizeof buffer);
         if (n < 0 && errno == EINTR)
             continue;
@@ -71,15 +75,35 @@ static tb_status hash_fd(tb_sha256 *hash, int fd, const char *path, tb_error *er
     }
 }
 
+/* What has no end, such as /dev/zero, has no hash. */
+static tb_status check_regular(int fd, const char *path, tb_error *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return tb_fail_errno(err, errno, "cannot examine '%s'", path);
+    if (!S_ISREG(st.st_mode))
+        return tb_fail(err, TIMBRE_BAD_FILE, "'%s' is not a regular file", path);
+    return TIMBRE_OK;
+}
+
 tb_status tb_sha256_file(const char *path, char hex[TB_SHA256_HEX_BYTES], tb_error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return tb_sha256_large_file(path, NULL, hex, err);
+}
+
+tb_status tb_sha256_large_file(const char *path, const tb_progress *progress,
+                               char hex[TB_SHA256_HEX_BYTES], tb_error *err)
+{
+    /* O_NONBLOCK: a pipe without a writer must not keep us waiting */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return tb_fail_errno(err, errno, "cannot open '%s'", path);
-    tb_sha256 hash;
-    tb_status st = tb_sha256_init(&hash, err);
+    tb_sha256 hash = {0};
+    tb_status st = check_regular(fd, path, err);
     if (st == TIMBRE_OK)
-        st = hash_fd(&hash, fd, path, err);
+        st = tb_sha256_init(&hash, err);
+    if (st == TIMBRE_OK)
+        st = hash_fd(&hash, fd, path, progress, err);
     if (st == TIMBRE_OK)
         st = tb_sha256_finish(&hash, hex, err);
     tb_sha256_deinit(&hash);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "engine/base/error.h"
+#include "engine/base/progress.h"
 
 enum { TB_SHA256_HEX_BYTES = 65 }; /* 64 digits and the NUL */
 
@@ -24,8 +25,11 @@ TB_MUST_USE tb_status tb_sha256_finish(tb_sha256 *hash, char hex[TB_SHA256_HEX_B
 
 TB_MUST_USE tb_status tb_sha256_bytes(const void *data, size_t len_bytes,
                                       char hex[TB_SHA256_HEX_BYTES], tb_error *err);
-/* Reads the whole file, whatever its size, in bounded memory. */
+/* Reads the whole file, whatever its size, in bounded memory. BAD_FILE: not a regular one. */
 TB_MUST_USE tb_status tb_sha256_file(const char *path, char hex[TB_SHA256_HEX_BYTES],
                                      tb_error *err);
+/* The same of a large file; CANCELLED when `progress` (may be NULL) says so. */
+TB_MUST_USE tb_status tb_sha256_large_file(const char *path, const tb_progress *progress,
+                                           char hex[TB_SHA256_HEX_BYTES], tb_error *err);
 
 #endif

@@ -129,6 +129,16 @@ static void check_unet_heads(tb_json_reader *r, const tb_unet_config *config)
     }
 }
 
+/* The time embedding's exponents are divided by what is left of its half: not by 0. */
+static void check_frequencies(tb_json_reader *r, const tb_unet_config *config)
+{
+    int half = config->block_channels[0] / 2;
+    if (config->frequency_shift >= half)
+        tb_json_refuse(r, "freq_shift", NULL,
+                       "%g is not below %d, half of the first of block_out_channels",
+                       config->frequency_shift, half);
+}
+
 tb_status tb_unet_config_read(const json_t *json, const char *what, tb_unet_config *config,
                               tb_error *err)
 {
@@ -153,6 +163,7 @@ tb_status tb_unet_config_read(const json_t *json, const char *what, tb_unet_conf
     if (config->block_channels[0] % 2 != 0) /* half of the time embedding are sines */
         tb_json_refuse(&r, "block_out_channels", NULL, "%d, the first, is odd",
                        config->block_channels[0]);
+    check_frequencies(&r, config);
     return r.status;
 }
 

@@ -38,8 +38,10 @@ static void load_matrix(tb_loader *loader, tb_matrix *out, const char *prefix, i
                                                                                      : TB_DTYPE_F32;
     if (is_loading(loader))
         loader->status = tb_matrix_pack(out, weight, bias, loader->err);
-    if (is_loading(loader))
-        tb_weights_let_go(weight); /* the packed copy is the one in use */
+    if (!is_loading(loader))
+        return;
+    tb_weights_let_go(weight); /* the packed copy is the one in use */
+    loader->status = tb_parameters_advance(loader->parameters, weight, loader->err);
 }
 
 void tb_load_linear(tb_loader *loader, tb_matrix *out, const char *prefix, int n_out, int n_in,

@@ -6,6 +6,7 @@
 #include "engine/base/path.h"
 #include "engine/base/str.h"
 #include "engine/models/json_config.h"
+#include "engine/models/model_hints.h"
 #include "engine/models/model_inside.h"
 #include "engine/models/text_encoder.h"
 #include "engine/models/unet.h"
@@ -13,8 +14,6 @@
 #include "engine/tensor/inside.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-
-enum { NAME_MAX_BYTES = 200, STEPS_MAX = 1000 };
 
 /* ---- what the folder says it has ---- */
 
@@ -143,35 +142,28 @@ static tb_status check_widths(const tb_model *model, tb_error *err)
     return TIMBRE_OK;
 }
 
-/* ---- timbre.json ---- */
+/* ---- what the model says of its use ---- */
 
-static void check_string(tb_json_reader *r, const char *key)
+static tb_status read_scheduler(tb_model *model, tb_error *err)
 {
-    const json_t *value = json_object_get(r->json, key);
-    if (value != NULL && !json_is_string(value))
-        tb_json_refuse(r, key, value, "is not a string");
-    else if (json_string_length(value) > NAME_MAX_BYTES)
-        tb_json_refuse(r, key, value, "has %zu bytes, more than %d", json_string_length(value),
-                       NAME_MAX_BYTES);
+    static const char name[] = "scheduler/scheduler_config.json";
+    tb_status st = tb_model_read_json(model, name, &model->scheduler, err);
+    tb_json_reader r = {model->scheduler, name, st, err};
+    if (st == TIMBRE_OK)
+        tb_model_check_prediction(&r); /* the rest is the sampler's */
+    return r.status;
 }
 
 static tb_status read_timbre(tb_model *model, tb_error *err)
 {
-    static const char *const predictions[] = {"epsilon", "v_prediction", "sample"};
-    static const char *const strings[] = {"name", "licence", "scheduler"};
-    tb_status st = tb_model_read_json(model, "timbre.json", &model->timbre, err);
-    if (st != TIMBRE_OK || model->timbre == NULL)
-        return st;
-    tb_json_reader r = {model->timbre, "timbre.json", TIMBRE_OK, err};
-    for (size_t i = 0; i < COUNT(strings); i++)
-        check_string(&r, strings[i]);
-    (void)tb_json_int(&r, "steps", 1, STEPS_MAX, 1);
-    (void)tb_json_double(&r, "cfg_scale", 0, 20, 0);
-    (void)tb_json_choice(&r, "prediction_type", predictions, COUNT(predictions), 0);
-    const json_t *spectrogram = json_object_get(model->timbre, "spectrogram");
-    if (spectrogram != NULL && !json_is_object(spectrogram))
-        tb_json_refuse(&r, "spectrogram", spectrogram, "is not an object");
-    return r.status;
+    tb_status st = TIMBRE_OK;
+    char *path = tb_model_hints_path(model->path);
+    if (path == NULL)
+        st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
+    else if (tb_model_has_path(path))
+        st = tb_model_add_file(model, "timbre.json", path, NULL, err);
+    free(path);
+    return st == TIMBRE_OK ? tb_model_hints_read(model->path, &model->timbre, err) : st;
 }
 
 /* ---- networks ---- */
@@ -232,7 +224,7 @@ static tb_status open_model(tb_model *model, const char *path, const char *token
     }
     model->is_single = !tb_model_is_folder(path);
     model->path = tb_strdup(path);
-    model->root = model->is_single ? tb_path_folder(path) : tb_strdup(path);
+    model->root = tb_model_root(path);
     if (model->path == NULL || model->root == NULL)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
     tb_status st = model->is_single ? TIMBRE_OK : read_index(model, err);
@@ -241,7 +233,7 @@ static tb_status open_model(tb_model *model, const char *path, const char *token
     if (st == TIMBRE_OK)
         st = check_widths(model, err);
     if (st == TIMBRE_OK)
-        st = tb_model_read_json(model, "scheduler/scheduler_config.json", &model->scheduler, err);
+        st = read_scheduler(model, err);
     if (st == TIMBRE_OK)
         st = read_timbre(model, err);
     if (st == TIMBRE_OK)

@@ -10,6 +10,7 @@
 #include "engine/base/hash.h"
 #include "engine/models/config.h"
 #include "engine/models/parameters.h"
+#include "engine/models/tokenizer.h"
 
 typedef struct tb_model tb_model;
 
@@ -30,17 +31,30 @@ const tb_unet_config *tb_model_unet_config(const tb_model *model);
 const tb_vae_config *tb_model_vae_config(const tb_model *model);
 /* scheduler/scheduler_config.json, or NULL for a single file: Stable Diffusion 1.5's. Borrowed. */
 const json_t *tb_model_scheduler_json(const tb_model *model);
-/* timbre.json of the folder, or NULL. Borrowed. Known members are checked when opened: name,
- * licence, steps, cfg_scale, scheduler, prediction_type, spectrogram (an object of parameters). */
+/* timbre.json of the folder or beside a single file, checked (model_hints.h), or NULL. Borrowed. */
 const json_t *tb_model_timbre_json(const tb_model *model);
 tb_parameters *tb_model_parameters(tb_model *model, tb_network network);
 const char *tb_model_tokenizer_dir(const tb_model *model);
 const char *tb_model_path(const tb_model *model);
 
+/* The tokenizer of that folder; BAD_FILE also where it has more tokens than the text encoder knows.
+ * Returns owned (tb_tokenizer_free). */
+TB_MUST_USE tb_status tb_model_open_tokenizer(const tb_model *model, tb_tokenizer **out,
+                                              tb_error *err);
+/* What tb_model_open leaves for later and can be known without loading: that the tokenizer opens
+ * and fits. For those who approve a model without using it. */
+TB_MUST_USE tb_status tb_model_check_rest(const tb_model *model, tb_error *err);
+
+/* Every file that matters (as below) is the one that was opened, in the state that it had then. For
+ * a model that is kept from use to use: a few calls of stat. */
+bool tb_model_is_unchanged(const tb_model *model);
+
 /* SHA-256 over "NAME SHA256\n" of each file that matters (weights, configs, vocabulary) in order of
- * their names inside the model; computed on first use. Reads all files. `progress` may be NULL. */
-TB_MUST_USE tb_status tb_model_sha256(tb_model *model, char out[TB_SHA256_HEX_BYTES],
-                                      tb_error *err);
+ * their names inside the model; computed on first use. Reads all files. BAD_FILE:
+ * one is not the file any more that was opened, so that the hash would be of other bytes.
+ * CANCELLED when `progress` (may be NULL) says so. */
+TB_MUST_USE tb_status tb_model_sha256(tb_model *model, const tb_progress *progress,
+                                      char out[TB_SHA256_HEX_BYTES], tb_error *err);
 /* For `show`: {"path","format","components":{"text_encoder":{...},...},"licence",...}; new, or NULL
  * for memory. */
 json_t *tb_model_describe(tb_model *model);

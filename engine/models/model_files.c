@@ -44,11 +44,16 @@ static bool reserve_file(tb_model *model)
     return true;
 }
 
-tb_status tb_model_add_file(tb_model *model, const char *name, const char *path, tb_error *err)
+tb_status tb_model_add_file(tb_model *model, const char *name, const char *path,
+                            const tb_stamp *stamp, tb_error *err)
 {
     if (!reserve_file(model))
         return no_memory(err);
-    tb_model_file file = {tb_strdup(name), tb_strdup(path)};
+    tb_model_file file = {.name = tb_strdup(name), .path = tb_strdup(path)};
+    if (stamp != NULL)
+        file.stamp = *stamp;
+    else
+        (void)tb_stamp_get(path, &file.stamp); /* what is not there cannot be opened either */
     model->files[model->n_files++] = file;
     return file.name == NULL || file.path == NULL ? no_memory(err) : TIMBRE_OK;
 }
@@ -61,7 +66,8 @@ static tb_status note_weights(tb_model *model, const tb_weights *weights, const 
         int64_t len_bytes;
         const char *path = tb_weights_file(weights, i, &len_bytes);
         char *name = tb_strf("%s%s", folder, tb_path_name(path));
-        st = name == NULL ? no_memory(err) : tb_model_add_file(model, name, path, err);
+        tb_stamp stamp = tb_weights_stamp(weights, i);
+        st = name == NULL ? no_memory(err) : tb_model_add_file(model, name, path, &stamp, err);
         free(name);
     }
     return st;
@@ -74,10 +80,8 @@ static tb_status read_inside(tb_model *model, const char *path, const char *name
 {
     tb_status st = tb_path_require_inside(path, model->root, err);
     if (st == TIMBRE_OK)
-        st = tb_json_config_read(path, out, err);
-    if (st == TIMBRE_OK)
-        st = tb_model_add_file(model, name, path, err);
-    return st;
+        st = tb_model_add_file(model, name, path, NULL, err);
+    return st == TIMBRE_OK ? tb_json_config_read(path, out, err) : st;
 }
 
 tb_status tb_model_read_json(tb_model *model, const char *name, json_t **out, tb_error *err)
@@ -180,7 +184,7 @@ static tb_status note_vocabulary(tb_model *model, const char *folder, bool is_ow
             if (is_own)
                 st = tb_path_require_inside(path, model->root, err);
             if (st == TIMBRE_OK)
-                st = tb_model_add_file(model, name, path, err);
+                st = tb_model_add_file(model, name, path, NULL, err);
         }
         free(path);
         free(name);
@@ -240,25 +244,54 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const tb_model_file *)a)->name, ((const tb_model_file *)b)->name);
 }
 
-tb_status tb_model_sha256(tb_model *model, char out[TB_SHA256_HEX_BYTES], tb_error *err)
+static tb_status hash_files(tb_model *model, const tb_progress *progress, tb_error *err)
 {
     tb_status st = TIMBRE_OK;
     tb_str lines = {0};
-    if (model->sha256[0] == '\0') {
-        qsort(model->files, model->n_files, sizeof *model->files, by_name);
-        for (size_t i = 0; st == TIMBRE_OK && i < model->n_files; i++) {
-            char hex[TB_SHA256_HEX_BYTES];
-            st = tb_sha256_file(model->files[i].path, hex, err);
-            if (st == TIMBRE_OK)
-                tb_str_appendf(&lines, "%s %s\n", model->files[i].name, hex);
-        }
-        if (st == TIMBRE_OK && lines.failed)
-            st = no_memory(err);
+    qsort(model->files, model->n_files, sizeof *model->files, by_name);
+    for (size_t i = 0; st == TIMBRE_OK && i < model->n_files; i++) {
+        char hex[TB_SHA256_HEX_BYTES];
+        st = tb_sha256_large_file(model->files[i].path, progress, hex, err);
         if (st == TIMBRE_OK)
-            st = tb_sha256_bytes(lines.bytes, lines.len, model->sha256, err);
+            tb_str_appendf(&lines, "%s %s\n", model->files[i].name, hex);
+    }
+    if (st == TIMBRE_OK && lines.failed)
+        st = no_memory(err);
+    if (st == TIMBRE_OK)
+        st = tb_sha256_bytes(lines.bytes, lines.len, model->sha256, err);
+    tb_str_deinit(&lines);
+    return st;
+}
+
+static const tb_model_file *find_changed(const tb_model *model)
+{
+    for (size_t i = 0; i < model->n_files; i++) {
+        const tb_model_file *file = &model->files[i];
+        tb_stamp now;
+        if (!tb_stamp_get(file->path, &now) || !tb_stamp_is_same(&file->stamp, &now))
+            return file;
+    }
+    return NULL;
+}
+
+bool tb_model_is_unchanged(const tb_model *model)
+{
+    return find_changed(model) == NULL;
+}
+
+tb_status tb_model_sha256(tb_model *model, const tb_progress *progress,
+                          char out[TB_SHA256_HEX_BYTES], tb_error *err)
+{
+    tb_status st = model->sha256[0] == '\0' ? hash_files(model, progress, err) : TIMBRE_OK;
+    const tb_model_file *changed = find_changed(model);
+    if (changed != NULL &&
+        st != TIMBRE_CANCELLED) { /* also where one is gone and could not be hashed */
+        model->sha256[0] = '\0';
+        st = tb_fail(err, TIMBRE_BAD_FILE, "'%s': the model's files changed while in use: %s",
+                     model->path, changed->name);
+        tb_fix(err, "try again, once nothing writes into the model any more");
     }
     if (st == TIMBRE_OK)
         memcpy(out, model->sha256, TB_SHA256_HEX_BYTES);
-    tb_str_deinit(&lines);
     return st;
 }

@@ -19,6 +19,8 @@ typedef struct {
 struct tb_parameters {
     tb_network network;
     bool is_check_only;
+    const tb_progress *progress; /* borrowed; may be NULL */
+    int64_t n_loaded, n_bytes;   /* bytes; of those to load */
     size_t n;
     parameter *all; /* by name; in the arena, as is everything */
     tb_arena arena;
@@ -246,6 +248,23 @@ tb_parameters_facts tb_parameters_measure(const tb_parameters *parameters)
         facts.n_bytes_of[tensor->dtype] = add(facts.n_bytes_of[tensor->dtype], n_bytes);
     }
     return facts;
+}
+
+void tb_parameters_set_progress(tb_parameters *parameters, const tb_progress *progress)
+{
+    parameters->progress = progress;
+    parameters->n_loaded = 0;
+    parameters->n_bytes = tb_parameters_measure(parameters).n_bytes;
+}
+
+tb_status tb_parameters_advance(tb_parameters *parameters, const tb_tensor *tensor, tb_error *err)
+{
+    parameters->n_loaded += tensor->n_elements * (int64_t)tb_dtype_size(tensor->dtype);
+    double fraction = parameters->n_bytes > 0
+                          ? (double)parameters->n_loaded / (double)parameters->n_bytes
+                          : 1;
+    tb_progress_report(parameters->progress, fraction < 1 ? fraction : 1);
+    return tb_progress_check(parameters->progress, err);
 }
 
 void tb_parameters_set_check_only(tb_parameters *parameters, bool is_check_only)

@@ -6,6 +6,7 @@
 #ifndef TB_MODELS_PARAMETERS_H
 #define TB_MODELS_PARAMETERS_H
 
+#include "engine/base/progress.h"
 #include "engine/tensor/weights.h"
 
 typedef enum tb_network {
@@ -54,6 +55,13 @@ typedef struct tb_parameters_facts {
     int64_t n_bytes_of[TB_DTYPE_COUNT];
 } tb_parameters_facts;
 tb_parameters_facts tb_parameters_measure(const tb_parameters *parameters);
+
+/* Who is told how much of the network's bytes is loaded, and may stop it; NULL: nobody. Borrowed
+ * while loaders run. */
+void tb_parameters_set_progress(tb_parameters *parameters, const tb_progress *progress);
+/* One tensor is loaded. CANCELLED. */
+TB_MUST_USE tb_status tb_parameters_advance(tb_parameters *parameters, const tb_tensor *tensor,
+                                            tb_error *err);
 
 /* To load only shapes (`show`, checks before any memory is used): loaders then check every tensor
  * but pack none. */

@@ -2,18 +2,15 @@
  * The riffusion backend: a diffusion model paints a spectrogram, the vocoder makes it sound. Runs
  * any model of the Stable Diffusion 1.x family whose pictures are Riffusion's spectrograms.
  */
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "engine/audio/fade.h"
 #include "engine/audio/levels.h"
 #include "engine/audio/loudness.h"
-#include "engine/base/file.h"
 #include "engine/base/limits.h"
 #include "engine/base/str.h"
+#include "engine/models/model_hints.h"
 #include "engine/pipeline/request.h"
 #include "engine/pipeline/riffusion.h"
 #include "timbre/model.h"
@@ -28,7 +25,7 @@ static const tb_stage stages[] = {{"load", 0.02},    {"tokenize", 0.001}, {"enco
                                   {"denoise", 0.87}, {"decode", 0.095},   {"vocode", 0.005},
                                   {"master", 0.004}, {"save", 0.001}};
 
-enum { MODEL_HINTS_MAX_BYTES = 64 * 1024, CUT_FADE_MS = 20 };
+enum { CUT_FADE_MS = 20 };
 
 /* ---- resolve: what the model decides ---- */
 
@@ -38,32 +35,6 @@ static const struct {
 } fallbacks[] = {{"steps", "20"}, {"cfg_scale", "7"}, {"scheduler", "dpmpp_2m"}};
 
 enum { N_HINTS = sizeof fallbacks / sizeof *fallbacks };
-
-/* Members of timbre.json in the model's folder, as an object; NULL: there is none. */
-static tb_status read_hints(const char *folder, json_t **out, tb_error *err)
-{
-    *out = NULL;
-    char *text = NULL, *path = tb_strf("%s/timbre.json", folder);
-    size_t len_bytes;
-    struct stat info;
-    if (path == NULL)
-        return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
-    tb_status st = TIMBRE_OK;
-    if (stat(path, &info) == 0) {
-        st = tb_file_read(path, MODEL_HINTS_MAX_BYTES, &text, &len_bytes, err);
-        if (st == TIMBRE_OK)
-            *out = json_loadb(text, len_bytes, JSON_REJECT_DUPLICATES, NULL);
-        if (st == TIMBRE_OK && !json_is_object(*out))
-            st = tb_fail(err, TIMBRE_BAD_FILE, "'%s' is no JSON object", path);
-    }
-    if (st != TIMBRE_OK) {
-        json_decref(*out);
-        *out = NULL;
-    }
-    free(text);
-    free(path);
-    return st;
-}
 
 /* The members of timbre.json that are fields of a request and were not asked for. */
 static tb_status apply_hints(timbre_request *request, const json_t *hints, tb_error *err)
@@ -81,8 +52,10 @@ static tb_status apply_hints(timbre_request *request, const json_t *hints, tb_er
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a request");
     }
     st = tb_request_set_object(request, wanted, err);
-    if (st != TIMBRE_OK)
-        tb_error_name(err, "timbre.json");
+    if (st == TIMBRE_BAD_INPUT) { /* not the user's mistake */
+        tb_error why = err == NULL ? (tb_error){0} : *err;
+        st = tb_fail(err, TIMBRE_BAD_FILE, "'timbre.json': %s", why.message);
+    }
     json_decref(wanted);
     for (size_t i = 0; st == TIMBRE_OK && i < N_HINTS; i++)
         if (!timbre_request_has(request, fallbacks[i].field))
@@ -120,7 +93,7 @@ static tb_status check_limits(const timbre_request *request, tb_error *err)
 static tb_status riffusion_resolve(timbre_request *request, tb_error *err)
 {
     json_t *hints = NULL;
-    tb_status st = read_hints(timbre_request_text(request, "model_id"), &hints, err);
+    tb_status st = tb_model_hints_read(timbre_request_text(request, "model_id"), &hints, err);
     if (st == TIMBRE_OK)
         st = apply_hints(request, hints, err);
     json_decref(hints);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/base/limits.h"
 #include "engine/base/str.h"
 #include "engine/pipeline/json.h"
 #include "engine/pipeline/riffusion.h"
@@ -71,6 +72,43 @@ static tb_status add_memory(tb_model *model, json_t *facts, tb_error *err)
                : tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the model's facts");
 }
 
+/* What a request that asks for nothing gets with this model; its timbre.json is checked by that. */
+static tb_status add_defaults(const char *path, json_t *facts, tb_error *err)
+{
+    static const char *const fields[][2] = {{"prompt", "x"}, {"seed", "0"}};
+    timbre_request *request = NULL;
+    tb_status st = timbre_request_new(&request, err);
+    if (st == TIMBRE_OK)
+        st = timbre_request_set(request, "model_id", path, err);
+    for (size_t i = 0; st == TIMBRE_OK && i < sizeof fields / sizeof *fields; i++)
+        st = timbre_request_set(request, fields[i][0], fields[i][1], err);
+    if (st == TIMBRE_OK)
+        st = timbre_request_resolve(request, err);
+    json_t *defaults = NULL;
+    if (st == TIMBRE_OK)
+        defaults = json_pack("{s:s, s:I, s:f}", "scheduler",
+                             timbre_request_text(request, "scheduler"), "steps",
+                             (json_int_t)timbre_request_integer(request, "steps"), "cfg_scale",
+                             timbre_request_number(request, "cfg_scale"));
+    timbre_request_free(request);
+    if (st == TIMBRE_OK && json_object_set_new(facts, "defaults", defaults) != 0)
+        st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the model's facts");
+    return st;
+}
+
+/* A model without a name of its own has that of its folder or file. */
+static tb_status add_name(const char *path, json_t *facts, tb_error *err)
+{
+    char name[TB_MODEL_ID_MAX_BYTES + 1];
+    if (json_is_string(json_object_get(facts, "name")))
+        return TIMBRE_OK;
+    timbre_model_name(path, name, sizeof name);
+    json_t *text = json_string(name);
+    return json_object_set_new(facts, "name", text != NULL ? text : json_string("?")) == 0
+               ? TIMBRE_OK
+               : tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the model's facts");
+}
+
 timbre_status timbre_model_describe(const char *path, const char *tokenizer, char **json,
                                     timbre_error *err)
 {
@@ -78,8 +116,17 @@ timbre_status timbre_model_describe(const char *path, const char *tokenizer, cha
     *json = NULL;
     bool has_tokenizer = tokenizer != NULL && tokenizer[0] != '\0';
     tb_status st = tb_model_open(path, has_tokenizer ? tokenizer : NULL, &model, err);
+    tb_schedule schedule;
+    if (st == TIMBRE_OK)
+        st = tb_model_check_rest(model, err);
+    if (st == TIMBRE_OK)
+        st = tb_schedule_read(tb_model_scheduler_json(model), &schedule, err);
     json_t *facts = st == TIMBRE_OK ? tb_model_describe(model) : NULL;
     if (facts != NULL)
+        st = add_name(path, facts, err);
+    if (st == TIMBRE_OK && facts != NULL)
+        st = add_defaults(path, facts, err);
+    if (st == TIMBRE_OK && facts != NULL)
         st = add_memory(model, facts, err);
     if (st == TIMBRE_OK && (facts == NULL || (*json = tb_json_format(facts)) == NULL))
         st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the model's facts");

@@ -90,17 +90,6 @@ tb_status tb_riffusion_get_size(const tb_riffusion *r, double seconds, tb_riffus
 
 /* ---- open and load ---- */
 
-static tb_status check_vocabulary(const tb_riffusion *r, tb_error *err)
-{
-    int n = tb_tokenizer_vocab_size(r->tokenizer);
-    int limit = tb_model_text_config(r->model)->vocab_size;
-    if (n <= limit)
-        return TIMBRE_OK;
-    return tb_fail(err, TIMBRE_BAD_FILE,
-                   "'%s' has a vocabulary of %d tokens and the text encoder one of %d",
-                   tb_model_tokenizer_dir(r->model), n, limit);
-}
-
 /* The scheduler's config, and timbre.json's word on what the model predicts. */
 static tb_status read_schedule(tb_riffusion *r, tb_error *err)
 {
@@ -121,14 +110,12 @@ static tb_status read_schedule(tb_riffusion *r, tb_error *err)
 
 tb_status tb_riffusion_open(tb_riffusion *r, const char *path, tb_error *err)
 {
-    if (r->path != NULL && strcmp(r->path, path) == 0)
+    if (r->path != NULL && strcmp(r->path, path) == 0 && tb_model_is_unchanged(r->model))
         return TIMBRE_OK;
     tb_riffusion_unload(r);
     tb_status st = tb_model_open(path, r->tokenizer_setting, &r->model, err);
     if (st == TIMBRE_OK)
-        st = tb_tokenizer_open(tb_model_tokenizer_dir(r->model), &r->tokenizer, err);
-    if (st == TIMBRE_OK)
-        st = check_vocabulary(r, err);
+        st = tb_model_open_tokenizer(r->model, &r->tokenizer, err);
     if (st == TIMBRE_OK)
         st = read_schedule(r, err);
     if (st == TIMBRE_OK)
@@ -170,19 +157,34 @@ static tb_status check_memory(const tb_riffusion *r, const tb_riffusion_work *w,
     return tb_memory_require("this take", need.peak - (r->unet != NULL ? need.weights : 0), err);
 }
 
+/* Part of a stage's progress. */
+typedef struct {
+    const tb_progress *whole;
+    double from, to;
+} part;
+
+static void report_part(double fraction, void *user)
+{
+    const part *p = user;
+    tb_progress_report(p->whole, p->from + (p->to - p->from) * fraction);
+}
+
 static tb_status load_networks(tb_riffusion *r, const tb_job *job, tb_error *err)
 {
-    tb_status st = tb_vae_load(tb_model_vae_config(r->model),
-                               tb_model_parameters(r->model, TB_NETWORK_VAE), TB_VAE_DECODER,
-                               &r->vae, err);
-    tb_progress_report(&job->stages->progress, 0.2);
+    const tb_progress *whole = &job->stages->progress;
+    part vae = {whole, 0, 0.1}, unet = {whole, 0.1, 0.7};
+    tb_parameters *of_vae = tb_model_parameters(r->model, TB_NETWORK_VAE);
+    tb_parameters *of_unet = tb_model_parameters(r->model, TB_NETWORK_UNET);
+    tb_progress vae_progress = {report_part, &vae, whole->cancel};
+    tb_progress unet_progress = {report_part, &unet, whole->cancel};
+    tb_parameters_set_progress(of_vae, &vae_progress);
+    tb_parameters_set_progress(of_unet, &unet_progress);
+    tb_status st = tb_vae_load(tb_model_vae_config(r->model), of_vae, TB_VAE_DECODER, &r->vae, err);
     if (st == TIMBRE_OK)
-        st = tb_progress_check(&job->stages->progress, err);
-    if (st == TIMBRE_OK)
-        st = tb_unet_load(tb_model_unet_config(r->model),
-                          tb_model_parameters(r->model, TB_NETWORK_UNET), &r->unet, err);
-    tb_progress_report(&job->stages->progress, 0.7);
-    return st == TIMBRE_OK ? tb_progress_check(&job->stages->progress, err) : st;
+        st = tb_unet_load(tb_model_unet_config(r->model), of_unet, &r->unet, err);
+    tb_parameters_set_progress(of_vae, NULL);
+    tb_parameters_set_progress(of_unet, NULL);
+    return st;
 }
 
 tb_status tb_riffusion_load(tb_riffusion *r, const tb_riffusion_work *w, tb_error *err)
@@ -192,8 +194,8 @@ tb_status tb_riffusion_load(tb_riffusion *r, const tb_riffusion_work *w, tb_erro
         return st;
     if (r->unet == NULL)
         st = load_networks(r, w->job, err);
-    if (st == TIMBRE_OK && r->sha256[0] == '\0')
-        st = tb_model_sha256(r->model, r->sha256, err);
+    if (st == TIMBRE_OK) /* also when it is known: what is used has to be what was hashed */
+        st = tb_model_sha256(r->model, &w->job->stages->progress, r->sha256, err);
     if (st != TIMBRE_OK) { /* all or nothing: the next take begins anew */
         tb_conditioning_deinit(&r->conditioning);
         tb_unet_free(r->unet);

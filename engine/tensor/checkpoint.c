@@ -23,6 +23,15 @@ static bool find_last(const tb_tensor *tensor, int64_t offset, int64_t *last)
     return true;
 }
 
+/* PyTorch writes anything as the stride of a dimension that is never stepped along, and a stranger
+ * may write 2^62, which whoever multiplies it by an element's size must not meet. */
+static void settle_strides(tb_tensor *tensor)
+{
+    for (int d = 0; d < tensor->rank; d++)
+        if (tensor->n_elements == 0 || tensor->shape[d] == 1)
+            tensor->stride[d] = 1;
+}
+
 static tb_status check_tensor(const tb_pickle_tensor *from, tb_tensor *tensor, tb_error *err)
 {
     char shape[160], strides[160];
@@ -40,6 +49,7 @@ static tb_status check_tensor(const tb_pickle_tensor *from, tb_tensor *tensor, t
                        "%s with strides %s from element %lld leaves its storage of %lld elements",
                        shape, strides, (long long)from->offset,
                        (long long)from->storage->n_elements);
+    settle_strides(tensor);
     return TIMBRE_OK;
 }
 

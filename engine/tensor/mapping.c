@@ -103,12 +103,13 @@ static tb_status map(int fd, tb_weights_mapping *file, tb_error *err)
     file->bytes = bytes;
     file->len_bytes = (size_t)info.st_size;
     file->is_mapped = true;
+    file->stamp = tb_stamp_of(&info);
     return TIMBRE_OK;
 }
 
 tb_status tb_weights_read_file(tb_weights *weights, const char *path, tb_error *err)
 {
-    tb_weights_mapping *file;
+    tb_weights_mapping *file = NULL;
     tb_status st = push_file(weights, path, &file, err);
     if (st != TIMBRE_OK)
         return st;
@@ -135,9 +136,14 @@ static tb_weights *weights_new(void)
 
 static bool is_index(const char *path)
 {
-    static const char ending[] = ".index.json";
-    size_t len = strlen(path), n = sizeof ending - 1;
-    return len > n && strcmp(path + len - n, ending) == 0;
+    static const char *const endings[] = {".index.json", ".index.fp16.json"}; /* of diffusers */
+    size_t len = strlen(path);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t n = strlen(endings[i]);
+        if (len > n && strcmp(path + len - n, endings[i]) == 0)
+            return true;
+    }
+    return false;
 }
 
 tb_status tb_weights_open(const char *path, tb_weights **out, tb_error *err)
@@ -205,7 +211,7 @@ void tb_weights_close(tb_weights *weights)
 
 void tb_weights_let_go(const tb_tensor *tensor)
 {
-    if (tensor->n_elements == 0)
+    if (tensor->n_elements == 0 || !tensor->is_mapped)
         return;
     int64_t last = 0;
     for (int d = 0; d < tensor->rank; d++)

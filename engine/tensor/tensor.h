@@ -35,6 +35,7 @@ typedef struct tb_tensor {
     int64_t stride[TB_TENSOR_MAX_RANK]; /* in elements; >= 0 */
     int64_t n_elements;                 /* product of the shape, checked; may be 0 */
     const void *data;                   /* the first element; not necessarily aligned */
+    bool is_mapped;                     /* the data are pages of a file, else borrowed memory */
 } tb_tensor;
 
 size_t tb_dtype_size(tb_dtype dtype);      /* bytes of an element */

@@ -98,6 +98,8 @@ tb_status tb_weights_add(tb_weights *weights, const tb_tensor *tensor, const cha
     weights->entries = grown;
     tb_weights_entry *entry = &grown[weights->n_entries];
     *entry = (tb_weights_entry){.tensor = *tensor, .i_file = (int)weights->n_files - 1};
+    entry->tensor.is_mapped = weights->n_files > 0 &&
+                              weights->files[weights->n_files - 1].is_mapped;
     entry->tensor.name = tb_arena_push_str(&weights->arena, name, name_bytes);
     if (entry->tensor.name == NULL)
         return tb_weights_no_room(&weights->arena, name_bytes + 1, err);
@@ -186,6 +188,11 @@ const char *tb_weights_file(const tb_weights *weights, size_t i, int64_t *len_by
     if (len_bytes != NULL)
         *len_bytes = (int64_t)weights->files[i].len_bytes;
     return weights->files[i].path;
+}
+
+tb_stamp tb_weights_stamp(const tb_weights *weights, size_t i)
+{
+    return weights->files[i].stamp;
 }
 
 const char *tb_weights_metadata(const tb_weights *weights, const char *key)

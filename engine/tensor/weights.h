@@ -6,6 +6,7 @@
 #ifndef TB_TENSOR_WEIGHTS_H
 #define TB_TENSOR_WEIGHTS_H
 
+#include "engine/tensor/stamp.h"
 #include "engine/tensor/tensor.h"
 
 typedef struct tb_weights tb_weights;
@@ -24,7 +25,8 @@ const tb_tensor *tb_weights_at(const tb_weights *weights, size_t i);
 /* NULL: there is none of that name. */
 const tb_tensor *tb_weights_find(const tb_weights *weights, const char *name);
 
-/* The tensor has been copied: its pages may leave memory; they come back from the file on use. */
+/* The tensor has been copied: its pages may leave memory; they come back from the file on use.
+ * Nothing happens to a tensor in borrowed memory, which would come back as zeros. */
 void tb_weights_let_go(const tb_tensor *tensor);
 
 /* "safetensors", "safetensors, 3 shards", "PyTorch zip", "PyTorch legacy" */
@@ -32,6 +34,8 @@ const char *tb_weights_format(const tb_weights *weights);
 /* Files that they come from, for hashes and sizes: paths valid until close. */
 size_t tb_weights_n_files(const tb_weights *weights);
 const char *tb_weights_file(const tb_weights *weights, size_t i, int64_t *len_bytes);
+/* Of the file i that is mapped; zeros for borrowed memory. */
+tb_stamp tb_weights_stamp(const tb_weights *weights, size_t i);
 /* Value of a key of the safetensors' __metadata__, or NULL. */
 const char *tb_weights_metadata(const tb_weights *weights, const char *key);
 

@@ -8,6 +8,7 @@
 
 #include "engine/base/arena.h"
 #include "engine/base/limits.h"
+#include "engine/tensor/stamp.h"
 #include "engine/tensor/weights.h"
 
 enum {
@@ -24,6 +25,7 @@ typedef struct tb_weights_mapping {
     const unsigned char *bytes;
     size_t len_bytes;
     bool is_mapped; /* else borrowed */
+    tb_stamp stamp; /* of the file that is mapped, whatever is at the path now */
 } tb_weights_mapping;
 
 typedef struct tb_weights_pair {

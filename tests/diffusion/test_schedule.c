@@ -229,6 +229,11 @@ static const struct {
     {"{\"beta_end\": -1}", "beta_end", "-1"},
     {"{\"beta_start\": 0.02, \"beta_end\": 0.01}", "beta_start", "beta_end"},
     {"{\"beta_end\": 0.9}", "0.9", "1e-12"},
+    /* hardly any noise at the end, down to none: sigma 0.0316, 0.0995, 0 */
+    {"{\"beta_start\": 1e-6, \"beta_end\": 1e-6}", "noise of 0.031", "above 0.1"},
+    {"{\"num_train_timesteps\": 2, \"beta_start\": 0.0049, \"beta_end\": 0.0049}",
+     "noise of 0.0994", "above 0.1"},
+    {"{\"beta_start\": 1e-8, \"beta_end\": 1e-8}", "noise of 0,", "above 0.1"},
     {"{\"beta_schedule\": \"squaredcos_cap_v2\"}", "beta_schedule", "squaredcos_cap_v2"},
     {"{\"beta_schedule\": 3}", "beta_schedule", "text"},
     {"{\"prediction_type\": \"original_sample\"}", "prediction_type", "original_sample"},
@@ -252,6 +257,9 @@ static void test_refused(void **state)
         assert_int_equal(tb_schedule_read(json, &schedule, &err), TIMBRE_BAD_FILE);
         if (!strstr(err.message, refused[i].key) || !strstr(err.message, refused[i].value))
             fail_msg("%s: %s", refused[i].json, err.message);
+        /* the file first: a message that began with a field's name would be taken for one about
+         * the request */
+        assert_ptr_equal(strstr(err.message, "'scheduler/scheduler_config.json': "), err.message);
         json_decref(json);
     }
 }

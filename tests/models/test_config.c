@@ -305,6 +305,37 @@ static void test_refused(void **state)
     }
 }
 
+/* Half of the first channels are the exponents of the time embedding, which are divided by what
+ * freq_shift leaves of them: 0/0 of two channels and a shift of 1. */
+static void test_time_embedding(void **state)
+{
+    (void)state;
+    static const struct {
+        int channels;
+        double shift;
+        const char *says; /* NULL: right */
+    } cases[] = {{2, 1, "'u': freq_shift 1 is not below 1, half of the first"},
+                 {2, 0.5, NULL},
+                 {2, -1, NULL},
+                 {4, 1, NULL},
+                 {3, 0, "block_out_channels 3, the first, is odd"},
+                 {1, 0, "is odd"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_t *json = json_pack("{s:[i], s:i, s:i, s:[s], s:[s], s:f}", "block_out_channels",
+                                 cases[i].channels, "norm_num_groups", 1, "attention_head_dim", 1,
+                                 "down_block_types", "CrossAttnDownBlock2D", "up_block_types",
+                                 "CrossAttnUpBlock2D", "freq_shift", cases[i].shift);
+        tb_unet_config unet;
+        tb_error err = {0};
+        assert_non_null(json);
+        tb_status st = tb_unet_config_read(json, "u", &unet, &err);
+        assert_int_equal(st, cases[i].says == NULL ? TIMBRE_OK : TIMBRE_BAD_FILE);
+        if (cases[i].says != NULL && strstr(err.message, cases[i].says) == NULL)
+            fail_msg("%s", err.message);
+        json_decref(json);
+    }
+}
+
 static void test_not_json(void **state)
 {
     (void)state;
@@ -378,6 +409,7 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_lists_and_names),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_time_embedding),
         cmocka_unit_test(test_not_json),
         cmocka_unit_test(test_deep_json),
         cmocka_unit_test(test_quoting),

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "engine/models/model.h"
+#include "engine/models/model_hints.h"
 #include "tests/models/networks.h"
 #include "tests/support/faults.h"
 
@@ -97,6 +99,48 @@ static void test_load(void **state)
     }
 }
 
+/* A model from its folder to its hash. */
+static tb_status open_model(const void *user, tb_error *err)
+{
+    char hex[TB_SHA256_HEX_BYTES];
+    tb_model *model = NULL;
+    tb_status status = tb_model_open(user, NULL, &model, err);
+    if (status == TIMBRE_OK) {
+        assert_true(tb_model_is_unchanged(model));
+        status = tb_model_sha256(model, NULL, hex, err);
+    }
+    tb_model_close(model);
+    return status;
+}
+
+static tb_status read_hints(const void *user, tb_error *err)
+{
+    json_t *hints = NULL;
+    tb_status status = tb_model_hints_read(user, &hints, err);
+    assert_int_equal(status == TIMBRE_OK, hints != NULL);
+    json_decref(hints);
+    return status;
+}
+
+static tb_status check_rest(const void *user, tb_error *err)
+{
+    return tb_model_check_rest(user, err);
+}
+
+static void test_model(void **state)
+{
+    (void)state;
+    char path[4096];
+    tb_error err = {0};
+    tb_model *model = NULL;
+    snprintf(path, sizeof path, "%s/models/tiny-v", getenv("TIMBRE_TESTS_DIR"));
+    with_faults("hints", read_hints, path, 3);
+    with_faults("model", open_model, path, 100);
+    assert_int_equal(tb_model_open(path, NULL, &model, &err), TIMBRE_OK);
+    with_faults("rest", check_rest, model, 10);
+    tb_model_close(model);
+}
+
 static tb_status prepare(const void *user, tb_error *err)
 {
     tb_unet_context *context = NULL;
@@ -166,6 +210,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_load),
+        cmocka_unit_test(test_model),
         cmocka_unit_test(test_context),
         cmocka_unit_test(test_no_allocation),
     };

@@ -277,6 +277,44 @@ static void tensors_outside_their_storage_are_refused(void **state)
     assert_pickle_refused(&pickle, "REDUCE|rank 2 with 1 strides");
 }
 
+/* PyTorch writes any stride where a dimension is never stepped along; whoever multiplies it by the
+ * size of an element must not overflow. */
+static void strides_that_are_never_used_stay_small(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t shape[2], stride[2];
+    } cases[] = {
+        {{1, 4}, {INT64_C(1) << 62, 1}}, {{4, 1}, {1, INT64_MAX}}, {{1, 1}, {INT64_MAX, INT64_MAX}},
+        {{0, 4}, {INT64_MAX, 1}},        {{4, 0}, {INT64_MAX, 1}}, {{2, 2}, {2, 1}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        tb_str pickle = {0}, s = {0};
+        opened o;
+        claim c = right;
+        memcpy(c.shape, cases[i].shape, sizeof cases[i].shape);
+        memcpy(c.stride, cases[i].stride, sizeof cases[i].stride);
+        ADD(&pickle, "\x80\x02}");
+        put_text(&pickle, "w");
+        put_tensor(&pickle, &c);
+        ADD(&pickle, "s.");
+        put_archive(&s, &pickle, 0);
+        open_copy(&o, s.bytes, s.len);
+        assert_int_equal(o.st, TIMBRE_OK);
+        const tb_tensor *tensor = tb_weights_find(o.weights, "w");
+        assert_non_null(tensor);
+        for (int d = 0; d < 2; d++)
+            assert_in_range(tensor->stride[d], 0, 4); /* the storage has four elements */
+        float values[4];
+        tb_tensor_read(tensor, 0, tensor->n_elements, values);
+        for (int64_t k = 0; k < tensor->n_elements; k++)
+            assert_true(values[k] == (float)(k + 1));
+        forget(&o);
+        tb_str_deinit(&s);
+        tb_str_deinit(&pickle);
+    }
+}
+
 #define CASE(pickle, says)                                                                         \
     {                                                                                              \
         pickle, sizeof(pickle) - 1, says                                                           \
@@ -500,6 +538,7 @@ int main(void)
         cmocka_unit_test(false_archives_are_refused),
         cmocka_unit_test(every_damaged_byte_of_the_directory_is_survived),
         cmocka_unit_test(tensors_outside_their_storage_are_refused),
+        cmocka_unit_test(strides_that_are_never_used_stay_small),
         cmocka_unit_test(hostile_pickles_are_refused_with_opcode_and_place),
         cmocka_unit_test(what_is_unknown_beside_the_weights_is_passed_over),
         cmocka_unit_test(tensors_of_one_name_are_refused),

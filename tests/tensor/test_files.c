@@ -9,11 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/base/file.h"
+#include "engine/base/hash.h"
 #include "engine/tensor/inside.h"
+#include "engine/tensor/weights_file.h"
 #include "tests/support/folder.h"
 #include "tests/tensor/bytes.h"
 
@@ -83,6 +86,24 @@ static void shards_are_one_model(void **state)
     assert_string_equal(tb_weights_format(weights), "safetensors, 2 shards");
     assert_non_null(tb_weights_find(weights, "b"));
     tb_weights_close(weights);
+}
+
+/* diffusers puts the variant before the last ending. */
+static void indexes_of_a_variant_are_indexes(void **state)
+{
+    (void)state;
+    static const char json[] = "{\"weight_map\":{\"a\":\"one.safetensors\"}}";
+    static const char *const names[] = {"model/x.safetensors.index.fp16.json",
+                                        "model/pytorch_model.bin.index.json"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        tb_weights *weights;
+        tb_error err = {0};
+        write_file(names[i], json, sizeof json - 1);
+        if (tb_weights_open(names[i], &weights, &err) != TIMBRE_OK)
+            fail_msg("%s", err.message);
+        assert_string_equal(tb_weights_format(weights), "safetensors, 1 shard");
+        tb_weights_close(weights);
+    }
 }
 
 static void false_indexes_are_refused(void **state)
@@ -215,6 +236,13 @@ static void what_is_no_file_is_refused(void **state)
     assert_int_equal(tb_weights_open("pipe", &weights, &err), TIMBRE_BAD_FILE);
     assert_says(&err, "'pipe'|not a regular file");
     assert_int_equal(tb_weights_open("/dev/zero", &weights, &err), TIMBRE_BAD_FILE);
+    /* nor is anything else hashed: a pipe would be waited for, and /dev/zero has no end */
+    static const char *const paths[] = {"pipe", "model", "/dev/zero"};
+    char hex[TB_SHA256_HEX_BYTES];
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        assert_int_equal(tb_sha256_file(paths[i], hex, &err), TIMBRE_BAD_FILE);
+        assert_says(&err, "not a regular file");
+    }
     assert_int_equal(tb_weights_open("empty", &weights, &err), TIMBRE_BAD_FILE);
     assert_says(&err, "'empty'|is empty");
     assert_int_equal(tb_weights_open("none", &weights, &err), TIMBRE_NOT_FOUND);
@@ -247,10 +275,49 @@ static void what_was_let_go_comes_back_from_the_file(void **state)
     tb_weights_close(weights);
 }
 
+/* Pages of memory that is only borrowed would come back as zeros. */
+static void borrowed_memory_is_not_let_go(void **state)
+{
+    (void)state;
+    enum { N = 1 << 17 };
+    tb_str s = {0};
+    tb_weights *weights = NULL;
+    tb_error err = {0};
+    put_safetensors(&s, "{\"a\":{\"dtype\":\"U8\",\"shape\":[131072],\"data_offsets\":[0,131072]}}",
+                    N);
+    void *pages = mmap(NULL, s.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(pages, MAP_FAILED);
+    memcpy(pages, s.bytes, s.len);
+    assert_int_equal(tb_weights_open_bytes(pages, s.len, &weights, &err), TIMBRE_OK);
+    tb_weights_let_go(tb_weights_at(weights, 0));
+    assert_memory_equal(pages, s.bytes, s.len);
+    tb_weights_close(weights);
+    assert_int_equal(munmap(pages, s.len), 0);
+    tb_str_deinit(&s);
+}
+
+/* A stamp is of the file that is mapped, whatever has its name now. */
+static void stamps_tell_files_apart(void **state)
+{
+    (void)state;
+    tb_weights *weights = NULL;
+    tb_error err = {0};
+    tb_stamp now = {0};
+    assert_int_equal(tb_weights_open("model/one.safetensors", &weights, &err), TIMBRE_OK);
+    tb_stamp mapped = tb_weights_stamp(weights, 0);
+    assert_true(tb_stamp_get("model/one.safetensors", &now) && tb_stamp_is_same(&mapped, &now));
+    assert_true(tb_stamp_get("model/two.safetensors", &now) && !tb_stamp_is_same(&mapped, &now));
+    write_shard("model/one.safetensors", "a"); /* the same bytes */
+    assert_true(tb_stamp_get("model/one.safetensors", &now) && !tb_stamp_is_same(&mapped, &now));
+    assert_false(tb_stamp_get("model/none", &now));
+    tb_weights_close(weights);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(shards_are_one_model, make_shards),
+        cmocka_unit_test_setup(indexes_of_a_variant_are_indexes, make_shards),
         cmocka_unit_test_setup(false_indexes_are_refused, make_shards),
         cmocka_unit_test_setup(shards_must_not_repeat_a_tensor, make_shards),
         cmocka_unit_test_setup(the_number_of_shards_is_limited, make_shards),
@@ -259,6 +326,8 @@ int main(void)
         cmocka_unit_test(names_that_begin_alike_are_not_inside),
         cmocka_unit_test_setup(what_is_no_file_is_refused, make_shards),
         cmocka_unit_test(what_was_let_go_comes_back_from_the_file),
+        cmocka_unit_test(borrowed_memory_is_not_let_go),
+        cmocka_unit_test_setup(stamps_tell_files_apart, make_shards),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }
