@@ -53,7 +53,9 @@ static tb_status apply_hints(timbre_request *request, const json_t *hints, tb_er
     }
     st = tb_request_set_object(request, wanted, err);
     if (st == TIMBRE_BAD_INPUT) { /* not the user's mistake */
-        tb_error why = err == NULL ? (tb_error){0} : *err;
+        tb_error why = {0};
+        if (err != NULL)
+            why = *err;
         st = tb_fail(err, TIMBRE_BAD_FILE, "'timbre.json': %s", why.message);
     }
     json_decref(wanted);

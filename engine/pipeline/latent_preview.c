@@ -150,6 +150,6 @@ void tb_latent_preview_draw(const tb_latent_preview *preview, const float *laten
         double grey = preview->factors[c];
         for (int i = 0; i < c; i++)
             grey += preview->factors[i] * (double)latents[p * c + i];
-        pixels[p] = grey > 0 ? grey < 1 ? (uint8_t)(grey * 255 + 0.5) : 255 : 0;
+        pixels[p] = grey > 0 ? grey < 1 ? (uint8_t)floor(grey * 255 + 0.5) : 255 : 0;
     }
 }

@@ -322,13 +322,9 @@ static void too_little_memory_is_said_before_the_work(void **state)
     (void)state;
     if (IS_SANITIZED)
         return; /* their shadow memory alone is more than any limit */
-    const char *const argv[] = {"sh",
-                                "-c",
-                                "ulimit -v 100000 && exec \"$0\" gen piano -l 20 --steps 1 "
-                                "--threads 1 --model \"$1\" -o little.wav",
-                                program_path(),
-                                tiny,
-                                NULL};
+    static const char script[] = "ulimit -v 100000 && exec \"$0\" gen piano -l 20 --steps 1 "
+                                 "--threads 1 --model \"$1\" -o little.wav";
+    const char *const argv[] = {"sh", "-c", script, program_path(), tiny, NULL};
     program_run_argv(&home, &result, argv);
     assert_refused(5, "this take needs", "little.wav");
     assert_non_null(strstr(result.err, "fix: "));
