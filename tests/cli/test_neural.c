@@ -257,6 +257,31 @@ static void a_decoder_that_overflows_makes_no_file(void **state)
     assert_refused(1, "the model's decoder gave values that are no numbers", "blank.wav");
 }
 
+/* timbre.json may ask for pictures that the model cannot make. */
+static void pictures_of_wrong_sizes_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *spectrogram, *message;
+    } rows[] = {
+        {"{\"num_frequencies\":500}", "is no multiple of 8"},
+        {"{\"step_size_ms\":1}", "more than 2048"},
+        {"{\"num_frequencies\":0}", "num_frequencies"},
+        {"{\"num_frequencies\":\"many\"}", "num_frequencies"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t length;
+        free(copy_model(&length));
+        FILE *file = fopen("broken/timbre.json", "w");
+        assert_non_null(file);
+        assert_true(fprintf(file, "{\"spectrogram\":%s}", rows[i].spectrogram) > 0);
+        assert_int_equal(fclose(file), 0);
+        RUN(TAKE("broken", "wide.wav"), "--length", "10");
+        assert_int_not_equal(result.exit_code, 0);
+        assert_refused(result.exit_code, rows[i].message, "wide.wav");
+    }
+}
+
 static void what_is_no_model_is_said(void **state)
 {
     (void)state;
@@ -508,6 +533,7 @@ int main(void)
         cmocka_unit_test_teardown(broken_weights_are_named, program_clean),
         cmocka_unit_test_teardown(weights_that_are_no_numbers_make_no_file, program_clean),
         cmocka_unit_test_teardown(a_decoder_that_overflows_makes_no_file, program_clean),
+        cmocka_unit_test_teardown(pictures_of_wrong_sizes_are_refused, program_clean),
         cmocka_unit_test_teardown(what_is_no_model_is_said, program_clean),
         cmocka_unit_test_teardown(wrong_values_are_refused_before_the_work, program_clean),
         cmocka_unit_test_teardown(the_picture_is_kept_and_never_replaced, program_clean),
