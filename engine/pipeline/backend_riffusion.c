@@ -11,6 +11,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/str.h"
 #include "engine/models/model_hints.h"
+#include "engine/pipeline/json.h"
 #include "engine/pipeline/request.h"
 #include "engine/pipeline/riffusion.h"
 #include "timbre/model.h"
@@ -215,12 +216,6 @@ static tb_status master(const tb_riffusion_work *w, float *samples, tb_result *r
     return tb_levels_clean(&io, &w->job->stages->progress, levels, err);
 }
 
-/* A level in dB for people. */
-static json_t *level(double db)
-{
-    return json_real((double)(int64_t)(db * 100 + (db < 0 ? -0.5 : 0.5)) / 100);
-}
-
 /* Without guidance the other side has no say. */
 static json_t *list_unused(const timbre_request *request)
 {
@@ -254,7 +249,7 @@ static json_t *list_ingredients(const tb_riffusion *r, const tb_levels_report *l
     tb_loudness_version(meter);
     timbre_model_name(r->path, name, sizeof name);
     return json_pack("{s:{s:s, s:s}, s:s, s:o}", "model", "name", name, "sha256", r->sha256,
-                     "libebur128", meter, "gain_db", level(levels->gain_db));
+                     "libebur128", meter, "gain_db", tb_json_level(levels->gain_db));
 }
 
 /* What is known only behind the work. */
@@ -264,7 +259,8 @@ static json_t *measured_object(const tb_riffusion *r, const tb_levels_report *le
     return json_pack("{s:s, s:i, s:I, s:I, s:o, s:o}", "model_sha256", r->sha256, "prompt_tokens",
                      c->n_prompt_tokens, "dropped_tokens", (json_int_t)c->n_dropped,
                      "dropped_negative_tokens", (json_int_t)c->n_dropped_negative, "loudness_lufs",
-                     level(levels->lufs), "true_peak_dbtp", level(levels->peak_dbtp));
+                     tb_json_level(levels->lufs), "true_peak_dbtp",
+                     tb_json_level(levels->peak_dbtp));
 }
 
 static tb_status report_result(const tb_riffusion *r, const tb_riffusion_work *w,

@@ -15,6 +15,7 @@
 #include "engine/base/math.h"
 #include "engine/base/str.h"
 #include "engine/pipeline/backend.h"
+#include "engine/pipeline/json.h"
 #include "engine/pipeline/request.h"
 #include "engine/sketch/prompt.h"
 #include "engine/sketch/score.h"
@@ -228,12 +229,6 @@ static json_t *textures_array(const tb_brief *brief)
     return list;
 }
 
-/* A level in dB for people: one decimal more than they can hear. */
-static json_t *level(double db)
-{
-    return json_real((double)(int64_t)(db * 100 + (db < 0 ? -0.5 : 0.5)) / 100);
-}
-
 static json_t *describe(const work *w, const timbre_request *request)
 {
     const tb_score *s = &w->score;
@@ -259,7 +254,7 @@ static json_t *list_ingredients(const sketch *s, const work *w)
     return json_pack("{s:{s:s, s:s}, s:s, s:s, s:o}", "soundfont", "name",
                      slash == NULL ? s->soundfont : slash + 1, "sha256", s->soundfont_sha256,
                      "fluidsynth", tb_synth_version(), "libebur128", meter, "gain_db",
-                     level(w->levels.gain_db));
+                     tb_json_level(w->levels.gain_db));
 }
 
 static tb_status report_result(const sketch *s, const tb_job *job, work *w, tb_result *result,
@@ -268,8 +263,10 @@ static tb_status report_result(const sketch *s, const tb_job *job, work *w, tb_r
     result->ingredients = list_ingredients(s, w);
     result->extras = describe(w, job->request);
     if (result->extras != NULL) {
-        (void)json_object_set_new(result->extras, "loudness_lufs", level(w->levels.output_lufs));
-        (void)json_object_set_new(result->extras, "true_peak_dbtp", level(w->levels.output_dbtp));
+        (void)json_object_set_new(result->extras, "loudness_lufs",
+                                  tb_json_level(w->levels.output_lufs));
+        (void)json_object_set_new(result->extras, "true_peak_dbtp",
+                                  tb_json_level(w->levels.output_dbtp));
     }
     if (result->ingredients == NULL || result->extras == NULL)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the take's metadata");

@@ -8,4 +8,7 @@
  * store has at most six decimals and survives. */
 char *tb_json_format(const json_t *j);
 
+/* A level in dB for people: one decimal more than they can hear. New; NULL for memory. */
+json_t *tb_json_level(double db);
+
 #endif
