@@ -282,6 +282,36 @@ static void pictures_of_wrong_sizes_are_refused(void **state)
     }
 }
 
+/* A path in the settings means the same wherever timbre is started; a name is no path. */
+static void a_model_of_the_settings_has_a_whole_path(void **state)
+{
+    (void)state;
+    size_t length;
+    free(copy_model(&length));
+    static const char *const relative[] = {"broken", "./broken", "no/such"};
+    for (size_t i = 0; i < sizeof relative / sizeof *relative; i++) {
+        RUN("config", "set", "generate.model", relative[i]);
+        assert_int_equal(result.exit_code, 2);
+        assert_non_null(strstr(result.err, "is relative to the folder you are in"));
+    }
+    RUN("config", "set", "generate.model", tiny);
+    assert_int_equal(result.exit_code, 0);
+    RUN("gen", "piano", "-l", "1", "--steps", "1", "-o", "settings.wav");
+    assert_made("settings.wav");
+    RUN("config", "set", "generate.model", "sketch");
+    assert_int_equal(result.exit_code, 0);
+}
+
+static void names_of_fields_lead_to_their_options(void **state)
+{
+    (void)state;
+    RUN("gen", "piano", "--cfg-scale", "3");
+    assert_int_equal(result.exit_code, 2);
+    assert_non_null(strstr(result.err, "did you mean --cfg?"));
+    RUN("gen", "piano", "--negative_prompt", "drums");
+    assert_non_null(strstr(result.err, "did you mean --negative?"));
+}
+
 static void what_is_no_model_is_said(void **state)
 {
     (void)state;
@@ -534,6 +564,8 @@ int main(void)
         cmocka_unit_test_teardown(weights_that_are_no_numbers_make_no_file, program_clean),
         cmocka_unit_test_teardown(a_decoder_that_overflows_makes_no_file, program_clean),
         cmocka_unit_test_teardown(pictures_of_wrong_sizes_are_refused, program_clean),
+        cmocka_unit_test_teardown(a_model_of_the_settings_has_a_whole_path, program_clean),
+        cmocka_unit_test_teardown(names_of_fields_lead_to_their_options, program_clean),
         cmocka_unit_test_teardown(what_is_no_model_is_said, program_clean),
         cmocka_unit_test_teardown(wrong_values_are_refused_before_the_work, program_clean),
         cmocka_unit_test_teardown(the_picture_is_kept_and_never_replaced, program_clean),
