@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 tb_name tb_name_make(const char *fmt, ...)
 {
@@ -51,32 +50,13 @@ void tb_picture_conv(tb_nn *nn, tb_picture *p, const tb_conv *conv, bool keeps)
     *p = out;
 }
 
-typedef struct nearest {
-    const tb_picture *in, *out;
-} nearest;
-
-/* One row of the larger picture. */
-static void nearest_row(int i_row, void *user)
-{
-    const nearest *job = user;
-    const tb_picture *in = job->in, *out = job->out;
-    int image = i_row / out->h, y = i_row % out->h;
-    size_t c = (size_t)in->c;
-    const float *from = in->x +
-                        ((size_t)image * (size_t)in->h + (size_t)(y / 2)) * (size_t)in->w * c;
-    float *to = out->x + (size_t)i_row * (size_t)out->w * c;
-    for (int x = 0; x < out->w; x++, to += c)
-        memcpy(to, from + (size_t)(x / 2) * c, sizeof *to * c);
-}
-
 void tb_picture_upsample(tb_nn *nn, tb_picture *p, int h, int w, const tb_conv *conv)
 {
     tb_picture large = *p;
     large.h = h;
     large.w = w;
     large = tb_picture_take(nn, &large, p->c);
-    if (tb_nn_begin(nn, 0))
-        tb_pool_run(nn->pool, p->n * h, nearest_row, &(nearest){p, &large});
+    tb_upsample2(nn, large.x, h, w, p->x, p->n, p->h, p->w, p->c);
     tb_nn_give(nn, p->x);
     *p = large;
     tb_picture_conv(nn, p, conv, false);

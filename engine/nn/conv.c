@@ -1,5 +1,6 @@
 #include "engine/nn/conv.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "engine/nn/product.h"
@@ -77,24 +78,26 @@ void tb_conv2d(tb_nn *nn, float *out, const float *in, int n, int h, int w, cons
 typedef struct upsample {
     float *out;
     const float *in;
-    int w, c;
+    int h, w, out_h, out_w;
+    size_t c;
 } upsample;
 
-/* One row of the input: two of the output. */
+/* One row of the result. */
 static void upsample_row(int i_task, void *user)
 {
     const upsample *u = user;
-    size_t c = (size_t)u->c, len = 2 * (size_t)u->w * c;
-    const float *in = u->in + (size_t)i_task * (size_t)u->w * c;
-    float *out = u->out + 2 * (size_t)i_task * len;
-    for (size_t x = 0; x < (size_t)u->w; x++)
-        for (size_t i = 0; i < 2; i++)
-            memcpy(out + (2 * x + i) * c, in + x * c, sizeof *out * c);
-    memcpy(out + len, out, sizeof *out * len);
+    size_t image = (size_t)(i_task / u->out_h), y = (size_t)(i_task % u->out_h / 2);
+    const float *in = u->in + (image * (size_t)u->h + y) * (size_t)u->w * u->c;
+    float *out = u->out + (size_t)i_task * (size_t)u->out_w * u->c;
+    for (size_t x = 0; x < (size_t)u->out_w; x++)
+        memcpy(out + x * u->c, in + x / 2 * u->c, sizeof *out * u->c);
 }
 
-void tb_upsample2(tb_nn *nn, float *out, const float *in, int n, int h, int w, int c)
+void tb_upsample2(tb_nn *nn, float *out, int out_h, int out_w, const float *in, int n, int h, int w,
+                  int c)
 {
+    assert((out_h + 1) / 2 <= h && (out_w + 1) / 2 <= w);
     if (tb_nn_begin(nn, 0))
-        tb_nn_tasks(nn, n * h, upsample_row, &(upsample){out, in, w, c});
+        tb_nn_tasks(nn, n * out_h, upsample_row,
+                    &(upsample){out, in, h, w, out_h, out_w, (size_t)c});
 }

@@ -20,7 +20,9 @@ int tb_conv_size(const tb_conv *conv, int size);
 void tb_conv2d(tb_nn *nn, float *out, const float *in, int n, int h, int w, const tb_conv *conv,
                const float *residual);
 
-/* out[n, 2h*2w, c]: every pixel four times (nearest). */
-void tb_upsample2(tb_nn *nn, float *out, const float *in, int n, int h, int w, int c);
+/* out[n, out_h*out_w, c]: pixel (y / 2, x / 2) of in[n, h*w, c] (nearest). out_h and out_w are 2h
+ * and 2w, or one less where a skip connection is of odd size. */
+void tb_upsample2(tb_nn *nn, float *out, int out_h, int out_w, const float *in, int n, int h, int w,
+                  int c);
 
 #endif

@@ -47,9 +47,9 @@ typedef struct tb_backend {
     timbre_side side;       /* what its takes bring beside the sound */
     const tb_stage *stages; /* the last one is "save" and belongs to the pipeline */
     int n_stages;
-    /* Weights of the stages for a resolved request, in the units of anything: seconds, say. NULL:
-     * those of the list. */
-    void (*weigh)(const timbre_request *request, double *weights);
+    /* Change weights of a copy of the list for a resolved request; they need not add up to 1. NULL:
+     * nothing to change. */
+    void (*weigh)(const timbre_request *request, tb_stage *list);
     /* Fill in what the model itself decides, and check what only it can. The request has a model
      * and the table's defaults. NULL: nothing to do. */
     tb_status (*resolve)(timbre_request *request, tb_error *err);

@@ -16,15 +16,11 @@
 #include "engine/pipeline/riffusion.h"
 #include "timbre/model.h"
 
-/* Seconds for 5 s with a model of full size on two cores; denoise: for one evaluation with
- * guidance.
- */
-static const double stage_seconds[] = {2.5, 0.01, 0.6, 7.5, 11.3, 0.15, 0.03, 0.02};
-
-/* With 20 steps; weigh() knows how many there are. */
-static const tb_stage stages[] = {{"load", 0.02},    {"tokenize", 0.001}, {"encode", 0.004},
-                                  {"denoise", 0.87}, {"decode", 0.095},   {"vocode", 0.005},
-                                  {"master", 0.004}, {"save", 0.001}};
+/* Weights are seconds for 5 s of sound with a model of full size on two cores; that of denoise is
+ * for one evaluation with guidance. */
+static const tb_stage stages[] = {{"load", 2.5},    {"tokenize", 0.01}, {"encode", 0.6},
+                                  {"denoise", 7.5}, {"decode", 11.3},   {"vocode", 0.15},
+                                  {"master", 0.03}, {"save", 0.02}};
 
 enum { CUT_FADE_MS = 20 };
 
@@ -105,15 +101,14 @@ static tb_status riffusion_resolve(timbre_request *request, tb_error *err)
 
 /* ---- progress ---- */
 
-enum { DENOISE = 3 }; /* in the lists of stages */
+enum { DENOISE = 3 }; /* in the list of stages */
 
-static void riffusion_weigh(const timbre_request *request, double *weights)
+static void riffusion_weigh(const timbre_request *request, tb_stage *list)
 {
     bool has_guidance = timbre_request_number(request, "cfg_scale") > 1;
     bool is_double = strcmp(timbre_request_text(request, "scheduler"), "kdpm_2_a") == 0;
     double n = (double)timbre_request_integer(request, "steps") * (is_double ? 2 : 1);
-    memcpy(weights, stage_seconds, sizeof stage_seconds);
-    weights[DENOISE] *= n * (has_guidance ? 1 : 0.5);
+    list[DENOISE].weight *= n * (has_guidance ? 1 : 0.5);
 }
 
 /* ---- open, close, check ---- */

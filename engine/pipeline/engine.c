@@ -183,15 +183,14 @@ static tb_status run_job(timbre_engine *engine, int i_backend, const tb_job *job
 static void weigh_stages(const tb_backend *backend, const timbre_request *resolved,
                          tb_stage list[TB_STAGES_MAX])
 {
-    double weights[TB_STAGES_MAX], sum = 0;
+    double sum = 0;
     memcpy(list, backend->stages, (size_t)backend->n_stages * sizeof *list);
-    if (backend->weigh == NULL)
-        return;
-    backend->weigh(resolved, weights);
+    if (backend->weigh != NULL)
+        backend->weigh(resolved, list);
     for (int i = 0; i < backend->n_stages; i++)
-        sum += weights[i];
+        sum += list[i].weight;
     for (int i = 0; i < backend->n_stages; i++)
-        list[i].weight = weights[i] / sum;
+        list[i].weight /= sum;
 }
 
 static tb_status start_job(timbre_engine *engine, const timbre_request *resolved,

@@ -186,7 +186,7 @@ static void convolutions_are_those_of_doubles(void **state)
 static void run_upsample(tb_nn *nn, void *user)
 {
     conv_case *c = user;
-    tb_upsample2(nn, c->out, c->in, c->n, c->h, c->w, c->conv.c_in);
+    tb_upsample2(nn, c->out, 2 * c->h, 2 * c->w, c->in, c->n, c->h, c->w, c->conv.c_in);
 }
 
 static void upsampling_doubles_each_pixel(void **state)

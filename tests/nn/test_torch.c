@@ -107,7 +107,7 @@ static void run_conv(tb_nn *nn, void *user)
 static void run_upsample(tb_nn *nn, void *user)
 {
     layer *l = user;
-    tb_upsample2(nn, l->out, l->in, l->shape[0], 3, 4, l->shape[2]);
+    tb_upsample2(nn, l->out, 6, 8, l->in, l->shape[0], 3, 4, l->shape[2]);
 }
 
 static void convolutions_are_those_of_torch(void **state)
