@@ -46,16 +46,23 @@ static int least(int a, int b)
     return a < b ? a : b;
 }
 
-/* Rows from..to of C and k of at..at + depth, panel by panel. */
+/* Rows from..to of C and k of at..at + depth, as many panels at a time as the variant likes. */
 static void run_block(const product *p, int from, int to, int at, int depth)
 {
     size_t n = (size_t)p->s.n, k = (size_t)p->s.k;
-    for (int j = 0; j < p->s.n; j += TB_GEMM_COLUMNS)
-        for (int i = from; i < to; i += TB_GEMM_ROWS)
-            p->kernels->network.gemm(p->c + (size_t)i * n + (size_t)j, n,
-                                     p->a + (size_t)i * k + (size_t)at, k,
-                                     p->b + (size_t)j * k + (size_t)at * TB_GEMM_COLUMNS,
-                                     least(TB_GEMM_ROWS, to - i), TB_GEMM_COLUMNS, depth, at > 0);
+    int n_panels = p->s.n / TB_GEMM_COLUMNS, at_once = p->kernels->network->gemm_panels;
+    for (int j = 0; j < n_panels; j += at_once)
+        p->kernels->network->gemm(
+            &(tb_gemm_block){.c = p->c + (size_t)from * n + (size_t)j * TB_GEMM_COLUMNS,
+                             .ldc = n,
+                             .a = p->a + (size_t)from * k + (size_t)at,
+                             .lda = k,
+                             .b = p->b + ((size_t)j * k + (size_t)at) * TB_GEMM_COLUMNS,
+                             .ldb = k * TB_GEMM_COLUMNS,
+                             .m = to - from,
+                             .n_panels = least(at_once, n_panels - j),
+                             .k = depth,
+                             .adds = at > 0});
 }
 
 static void run_product(const product *p)

@@ -15,7 +15,7 @@
 #include "engine/nn/conv.h"
 #include "engine/os/scratch.h"
 
-enum { N_REPEATS = 7, PEAK_CALLS = 20000 };
+enum { N_REPEATS = 7, PEAK_CALLS = 800, PEAK_ROWS = 48, PEAK_COLUMNS = 64 };
 
 typedef enum kind { LINEAR, CONV, ATTENTION } kind;
 
@@ -130,20 +130,26 @@ static void stop_layer(bench *b)
 static void call_gemm(int i_task, void *user)
 {
     const tb_kernels *kernels = user;
-    float *a = new_floats(12 * TB_GEMM_DEPTH), *b = new_floats(16 * TB_GEMM_DEPTH);
-    float c[TB_GEMM_ROWS * TB_GEMM_COLUMNS];
+    float *a = new_floats(PEAK_ROWS * TB_GEMM_DEPTH);
+    float *b = new_floats(PEAK_COLUMNS * TB_GEMM_DEPTH);
+    float *c = new_floats(PEAK_ROWS * PEAK_COLUMNS);
+    tb_gemm_block block = {.c = c, .ldc = PEAK_COLUMNS, .a = a, .lda = TB_GEMM_DEPTH, .b = b};
+    block.ldb = TB_GEMM_COLUMNS * TB_GEMM_DEPTH;
+    block.m = PEAK_ROWS;
+    block.n_panels = PEAK_COLUMNS / TB_GEMM_COLUMNS;
+    block.k = TB_GEMM_DEPTH;
     for (int i = 0; i < PEAK_CALLS; i++)
-        kernels->network.gemm(c, TB_GEMM_COLUMNS, a, TB_GEMM_DEPTH, b, TB_GEMM_ROWS,
-                              TB_GEMM_COLUMNS, TB_GEMM_DEPTH, false);
+        kernels->network->gemm(&block);
     free(a);
     free(b);
+    free(c);
 }
 
 /* GFLOP/s of the kernel on data of the first cache, all threads. */
 static double measure_peak(const tb_nn *nn)
 {
     int n = tb_pool_n_threads(nn->pool);
-    double operations = 2.0 * n * PEAK_CALLS * TB_GEMM_ROWS * TB_GEMM_COLUMNS * TB_GEMM_DEPTH;
+    double operations = 2.0 * n * PEAK_CALLS * PEAK_ROWS * PEAK_COLUMNS * TB_GEMM_DEPTH;
     double start = tb_clock_seconds();
     tb_pool_run(nn->pool, n, call_gemm, (void *)(uintptr_t)nn->kernels);
     return 1e-9 * operations / (tb_clock_seconds() - start);

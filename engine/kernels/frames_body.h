@@ -266,10 +266,9 @@ static void griffin_lim_last(float *X, const float *buffer, const float *S, floa
     }
 }
 
-/* All of a variant's table; the sources name it, and include network_body.h, too. */
-#define KERNEL_TABLE(variant)                                                                      \
+/* A variant's table. */
+#define FRAME_KERNELS                                                                              \
     {                                                                                              \
-        .name = (variant), .network = NETWORK_KERNELS,                                             \
         .fft_forward =                                                                             \
             {[2] = forward_2, [3] = forward_3, [4] = forward_4, [5] = forward_5, [7] = forward_7}, \
         .fft_inverse =                                                                             \

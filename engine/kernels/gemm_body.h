@@ -44,7 +44,7 @@ LANES_INLINE void row_add(lanes row[2], float x, lanes low, lanes high)
 /* tile += a[m rows][1] * b[1][16] */
 LANES_INLINE void tile_step(tile *t, const float *a, size_t lda, const float *b, int m)
 {
-    lanes low = lanes_load(b), high = lanes_load(b + TB_LANES);
+    lanes low = lanes_load(b), high = lanes_load(b + LANES);
 #define STEP(i) row_add(t->row[i], a[(i)*lda], low, high)
     FOR_ROWS(m, STEP);
 #undef STEP
@@ -70,7 +70,7 @@ LANES_INLINE void tile_run(tile *t, const float *a, size_t lda, const float *b, 
 LANES_INLINE void row_store(float *c, const lanes row[2], bool adds)
 {
     lanes_store(c, adds ? lanes_add(lanes_load(c), row[0]) : row[0]);
-    c += TB_LANES;
+    c += LANES;
     lanes_store(c, adds ? lanes_add(lanes_load(c), row[1]) : row[1]);
 }
 
@@ -81,31 +81,17 @@ LANES_INLINE void tile_store(float *c, size_t ldc, const tile *t, int m, bool ad
 #undef STORE
 }
 
-LANES_INLINE void tile_store_part(float *c, size_t ldc, const tile *t, int m, int n, bool adds)
-{
-    float sums[TB_GEMM_ROWS * TB_GEMM_COLUMNS] = {0};
-    tile_store(sums, TB_GEMM_COLUMNS, t, m, false);
-    for (int i = 0; i < m; i++)
-        for (int j = 0; j < n; j++) {
-            float sum = sums[i * TB_GEMM_COLUMNS + j], *at = c + (size_t)i * ldc + j;
-            *at = adds ? *at + sum : sum;
-        }
-}
-
-typedef void gemm_rows(float *c, size_t ldc, const float *a, size_t lda, const float *b, int n,
-                       int k, bool adds);
+typedef void gemm_rows(float *c, size_t ldc, const float *a, size_t lda, const float *b, int k,
+                       bool adds);
 
 /* A function for each number of rows: the tile must be of constant size to live in registers. */
 #define DEFINE_GEMM(M)                                                                             \
-    static void gemm_##M(float *c, size_t ldc, const float *a, size_t lda, const float *b, int n,  \
-                         int k, bool adds)                                                         \
+    static void gemm_##M(float *c, size_t ldc, const float *a, size_t lda, const float *b, int k,  \
+                         bool adds)                                                                \
     {                                                                                              \
         tile t;                                                                                    \
         tile_run(&t, a, lda, b, M, k);                                                             \
-        if (n == TB_GEMM_COLUMNS)                                                                  \
-            tile_store(c, ldc, &t, M, adds);                                                       \
-        else                                                                                       \
-            tile_store_part(c, ldc, &t, M, n, adds);                                               \
+        tile_store(c, ldc, &t, M, adds);                                                           \
     }
 
 DEFINE_GEMM(1)
@@ -115,38 +101,46 @@ DEFINE_GEMM(4)
 DEFINE_GEMM(5)
 DEFINE_GEMM(6)
 
-static void gemm(float *c, size_t ldc, const float *a, size_t lda, const float *b, int m, int n,
-                 int k, bool adds)
+/* Panel by panel: one stays in the first-level cache while all rows pass. */
+static void gemm(const tb_gemm_block *g)
 {
     static gemm_rows *const by_rows[TB_GEMM_ROWS + 1] = {NULL,   gemm_1, gemm_2, gemm_3,
                                                          gemm_4, gemm_5, gemm_6};
-    by_rows[m](c, ldc, a, lda, b, n, k, adds);
+    for (int p = 0; p < g->n_panels; p++) {
+        const float *b = g->b + (size_t)p * g->ldb;
+        float *c = g->c + (size_t)p * TB_GEMM_COLUMNS;
+        for (int row = 0; row < g->m; row += TB_GEMM_ROWS) {
+            int m = g->m - row < TB_GEMM_ROWS ? g->m - row : TB_GEMM_ROWS;
+            by_rows[m](c + (size_t)row * g->ldc, g->ldc, g->a + (size_t)row * g->lda, g->lda, b,
+                       g->k, g->adds);
+        }
+    }
 }
 
 /* Columns p .. p+7 of up to 8 rows (NULL: none) to 8 half rows of a panel. */
-LANES_INLINE void pack_block(float *panel, const float *const rows[TB_LANES], size_t p)
+LANES_INLINE void pack_block(float *panel, const float *const rows[LANES], size_t p)
 {
-    lanes block[TB_LANES];
-    for (int r = 0; r < TB_LANES; r++)
+    lanes block[LANES];
+    for (int r = 0; r < LANES; r++)
         block[r] = rows[r] != NULL ? lanes_load(rows[r] + p) : lanes_set(0);
     lanes_transpose(block);
-    for (size_t j = 0; j < TB_LANES; j++)
+    for (size_t j = 0; j < LANES; j++)
         lanes_store(panel + (p + j) * TB_GEMM_COLUMNS, block[j]);
 }
 
 static void pack_rows(float *panel, const float *rows, size_t ld, int n_rows, int k)
 {
-    for (int half = 0; half < 2; half++, panel += TB_LANES) {
-        const float *row[TB_LANES];
-        for (int r = 0; r < TB_LANES; r++) {
-            int i = half * TB_LANES + r;
+    for (int half = 0; half < 2; half++, panel += LANES) {
+        const float *row[LANES];
+        for (int r = 0; r < LANES; r++) {
+            int i = half * LANES + r;
             row[r] = i < n_rows ? rows + (size_t)i * ld : NULL;
         }
         size_t p = 0;
-        for (; p + TB_LANES <= (size_t)k; p += TB_LANES)
+        for (; p + LANES <= (size_t)k; p += LANES)
             pack_block(panel, row, p);
         for (; p < (size_t)k; p++)
-            for (int r = 0; r < TB_LANES; r++)
+            for (int r = 0; r < LANES; r++)
                 panel[p * TB_GEMM_COLUMNS + (size_t)r] = row[r] != NULL ? row[r][p] : 0;
     }
 }
@@ -156,11 +150,11 @@ typedef lanes load_wide(const uint16_t *p);
 LANES_INLINE void widen(float *out, const uint16_t *in, size_t n, load_wide *load)
 {
     size_t i = 0;
-    for (; i + TB_LANES <= n; i += TB_LANES)
+    for (; i + LANES <= n; i += LANES)
         lanes_store(out + i, load(in + i));
     if (i < n) {
-        uint16_t padded_in[TB_LANES] = {0};
-        float padded_out[TB_LANES];
+        uint16_t padded_in[LANES] = {0};
+        float padded_out[LANES];
         memcpy(padded_in, in + i, sizeof *in * (n - i));
         lanes_store(padded_out, load(padded_in));
         memcpy(out + i, padded_out, sizeof *out * (n - i));

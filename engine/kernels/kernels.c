@@ -7,8 +7,7 @@
 #include "engine/os/cpu.h"
 
 typedef struct variant {
-    const char *name;
-    const tb_kernels *table; /* NULL: of another architecture */
+    tb_kernels kernels; /* frames NULL: of another architecture */
     bool (*is_supported)(void);
 } variant;
 
@@ -28,28 +27,28 @@ static bool has_neon(void)
 }
 
 #if defined(__x86_64__)
-#define AVX2_TABLE &tb_kernels_avx2
+#define AVX2_TABLES &tb_frames_avx2, &tb_network_avx2
 #else
-#define AVX2_TABLE NULL
+#define AVX2_TABLES NULL, NULL
 #endif
 #if defined(__aarch64__)
-#define NEON_TABLE &tb_kernels_neon
+#define NEON_TABLES &tb_frames_neon, &tb_network_neon
 #else
-#define NEON_TABLE NULL
+#define NEON_TABLES NULL, NULL
 #endif
 
 /* The best first. */
 static const variant variants[] = {
-    {"avx2", AVX2_TABLE, has_avx2},
-    {"neon", NEON_TABLE, has_neon},
-    {"ref", &tb_kernels_ref, always},
+    {{"avx2", AVX2_TABLES}, has_avx2},
+    {{"neon", NEON_TABLES}, has_neon},
+    {{"ref", &tb_frames_ref, &tb_network_ref}, always},
 };
 
 enum { N_VARIANTS = sizeof variants / sizeof *variants };
 
 static bool runs_here(const variant *v)
 {
-    return v->table != NULL && v->is_supported();
+    return v->kernels.frames != NULL && v->is_supported();
 }
 
 /* "avx2, ref" */
@@ -59,7 +58,7 @@ static void list_variants(char out[64])
     for (int i = 0; i < N_VARIANTS; i++)
         if (runs_here(&variants[i]))
             len += snprintf(out + len, 64 - (size_t)len, "%s%s", len == 0 ? "" : ", ",
-                            variants[i].name);
+                            variants[i].kernels.name);
 }
 
 tb_status tb_kernels_choose(const char *name, const tb_kernels **out, tb_error *err)
@@ -68,10 +67,10 @@ tb_status tb_kernels_choose(const char *name, const tb_kernels **out, tb_error *
     bool is_known = false;
     *out = NULL;
     for (int i = 0; i < N_VARIANTS && *out == NULL; i++) {
-        bool is_named = !is_any && strcmp(name, variants[i].name) == 0;
+        bool is_named = !is_any && strcmp(name, variants[i].kernels.name) == 0;
         is_known |= is_named;
         if ((is_any || is_named) && runs_here(&variants[i]))
-            *out = variants[i].table;
+            *out = &variants[i].kernels;
     }
     if (*out != NULL)
         return TIMBRE_OK;

@@ -16,21 +16,32 @@
 #include <stdint.h>
 
 enum {
-    TB_GEMM_ROWS = 6,     /* of A at once */
+    TB_GEMM_ROWS = 6,     /* of A at once in most variants: what callers should give multiples of */
     TB_GEMM_COLUMNS = 16, /* a panel of B: [k][16] */
     TB_GEMM_DEPTH = 256,  /* products that one accumulator takes before it is added to C */
     TB_MOMENT_ROWS = 64   /* rows that one float sum of the channel moments takes */
 };
 
+/*
+ * C[m][16 n_panels] = or += A[m][k] B[k][16 n_panels], all sizes at least 1 and k <= TB_GEMM_DEPTH.
+ * Panels of B are 64-byte aligned, ldb a multiple of 16. C has room for whole panels. Each element
+ * is fma(a[k], b[k], sum) from sum = +0 upwards in k; then it is stored, or with `adds` C + sum is.
+ * The next rows of A may be prefetched.
+ */
+typedef struct tb_gemm_block {
+    float *c; /* rows of ldc floats */
+    size_t ldc;
+    const float *a; /* rows of lda floats */
+    size_t lda;
+    const float *b; /* panels [k][16], ldb floats from one to the next */
+    size_t ldb;
+    int m, n_panels, k;
+    bool adds;
+} tb_gemm_block;
+
 typedef struct tb_network_kernels {
-    /*
-     * C[m][n] = or += A[m][k] B[k][n], m <= TB_GEMM_ROWS, n <= TB_GEMM_COLUMNS, 1 <= k <=
-     * TB_GEMM_DEPTH. A: rows of lda floats; B: [k][16], zeros behind column n, 64-byte aligned; C:
-     * rows of ldc floats. Each element is fma(a[k], b[k], sum) from sum = +0 upwards in k; then it
-     * is stored, or with `adds` C + sum is. The next rows of A may be prefetched.
-     */
-    void (*gemm)(float *c, size_t ldc, const float *a, size_t lda, const float *b, int m, int n,
-                 int k, bool adds);
+    void (*gemm)(const tb_gemm_block *block);
+    int gemm_panels; /* that a call should have at least, for speed */
 
     /* Halves and bfloat16 to floats, exactly; NaN payloads need not survive. */
     void (*widen_f16)(float *out, const uint16_t *in, size_t n);

@@ -11,19 +11,19 @@
 #include "engine/kernels/functions_body.h"
 #include "engine/kernels/gemm_body.h"
 
-enum { PARTIALS = 2 * TB_LANES /* of a sum along a row */ };
+enum { PARTIALS = 2 * LANES /* of a sum along a row */ };
 
 /* n <= 8 floats, zeros behind them */
 LANES_INLINE lanes load_part(const float *p, size_t n)
 {
-    float padded[TB_LANES] = {0};
+    float padded[LANES] = {0};
     memcpy(padded, p, sizeof *p * n);
     return lanes_load(padded);
 }
 
 LANES_INLINE void store_part(float *p, lanes a, size_t n)
 {
-    float padded[TB_LANES];
+    float padded[LANES];
     lanes_store(padded, a);
     memcpy(p, padded, sizeof *p * n);
 }
@@ -35,7 +35,7 @@ LANES_INLINE void map(float *out, const float *a, const float *b, float c, size_
 {
     lanes constant = lanes_set(c);
     size_t i = 0;
-    for (; i + TB_LANES <= n; i += TB_LANES)
+    for (; i + LANES <= n; i += LANES)
         lanes_store(out + i, step(lanes_load(a + i), lanes_load(b + i), constant));
     if (i < n)
         store_part(out + i, step(load_part(a + i, n - i), load_part(b + i, n - i), constant),
@@ -106,7 +106,7 @@ LANES_INLINE void scale_shift_row(float *out, const float *in, const float *scal
                                   const float *shifts, size_t n, bool has_silu)
 {
     size_t c = 0;
-    for (; c + TB_LANES <= n; c += TB_LANES) {
+    for (; c + LANES <= n; c += LANES) {
         lanes y = lanes_fma(lanes_load(in + c), lanes_load(scales + c), lanes_load(shifts + c));
         lanes_store(out + c, has_silu ? lanes_silu(y) : y);
     }
@@ -139,21 +139,21 @@ LANES_INLINE void moments_block(float *sum, float *m2, const float *in, size_t l
         total[l] = squares[l] = lanes_set(0);
     for (size_t r = 0; r < (size_t)n_rows; r++)
         for (int l = 0; l < n_lanes; l++) {
-            const float *at = in + r * ld + l * TB_LANES;
+            const float *at = in + r * ld + l * LANES;
             total[l] = lanes_add(total[l], part > 0 ? load_part(at, part) : lanes_load(at));
         }
     for (int l = 0; l < n_lanes; l++)
         mean[l] = lanes_div(total[l], n);
     for (size_t r = 0; r < (size_t)n_rows; r++)
         for (int l = 0; l < n_lanes; l++) {
-            const float *at = in + r * ld + l * TB_LANES;
+            const float *at = in + r * ld + l * LANES;
             lanes d = lanes_sub(part > 0 ? load_part(at, part) : lanes_load(at), mean[l]);
             squares[l] = lanes_fma(d, d, squares[l]);
         }
     for (int l = 0; l < n_lanes; l++) {
-        size_t len = part > 0 ? part : TB_LANES;
-        store_part(sum + l * TB_LANES, total[l], len);
-        store_part(m2 + l * TB_LANES, squares[l], len);
+        size_t len = part > 0 ? part : LANES;
+        store_part(sum + l * LANES, total[l], len);
+        store_part(m2 + l * LANES, squares[l], len);
     }
 }
 
@@ -161,9 +161,9 @@ static void channel_moments(float *sum, float *m2, const float *in, size_t ld, i
                             int n_channels)
 {
     size_t c = 0, n = (size_t)n_channels;
-    for (; c + 4 * TB_LANES <= n; c += 4 * TB_LANES)
+    for (; c + 4 * LANES <= n; c += 4 * LANES)
         moments_block(sum + c, m2 + c, in + c, ld, n_rows, 4, 0);
-    for (; c + TB_LANES <= n; c += TB_LANES)
+    for (; c + LANES <= n; c += LANES)
         moments_block(sum + c, m2 + c, in + c, ld, n_rows, 1, 0);
     if (c < n)
         moments_block(sum + c, m2 + c, in + c, ld, n_rows, 1, n - c);
@@ -172,9 +172,9 @@ static void channel_moments(float *sum, float *m2, const float *in, size_t ld, i
 /* s[i] += s[i + 8], then 4, 2, 1 */
 LANES_INLINE float add_partials(lanes low, lanes high)
 {
-    float s[TB_LANES];
+    float s[LANES];
     lanes_store(s, lanes_add(low, high));
-    for (int half = TB_LANES / 2; half > 0; half /= 2)
+    for (int half = LANES / 2; half > 0; half /= 2)
         for (int i = 0; i < half; i++)
             s[i] += s[i + half];
     return s[0];
@@ -190,16 +190,16 @@ LANES_INLINE void row_rest(lanes partial[2], float *out, const float *in, lanes 
     float padded[PARTIALS] = {0}, terms[PARTIALS];
     memcpy(padded, in, sizeof *in * n);
     for (int h = 0; h < 2; h++) {
-        lanes x = lanes_load(padded + h * TB_LANES);
-        lanes_store(terms + h * TB_LANES, step(&x, a, b));
-        lanes_store(padded + h * TB_LANES, x);
+        lanes x = lanes_load(padded + h * LANES);
+        lanes_store(terms + h * LANES, step(&x, a, b));
+        lanes_store(padded + h * LANES, x);
     }
     for (size_t i = n; i < PARTIALS; i++)
         terms[i] = 0;
     if (out != NULL)
         memcpy(out, padded, sizeof *out * n);
     for (int h = 0; h < 2; h++)
-        partial[h] = lanes_add(partial[h], lanes_load(terms + h * TB_LANES));
+        partial[h] = lanes_add(partial[h], lanes_load(terms + h * LANES));
 }
 
 /* The sum16 of what step gives, and its elements to out; NULL: nowhere. */
@@ -209,10 +209,10 @@ LANES_INLINE float row_run(float *out, const float *in, float a, float b, size_t
     size_t i = 0;
     for (; i + PARTIALS <= n; i += PARTIALS)
         for (size_t h = 0; h < 2; h++) {
-            lanes x = lanes_load(in + i + h * TB_LANES);
+            lanes x = lanes_load(in + i + h * LANES);
             partial[h] = lanes_add(partial[h], step(&x, va, vb));
             if (out != NULL)
-                lanes_store(out + i + h * TB_LANES, x);
+                lanes_store(out + i + h * LANES, x);
         }
     if (i < n)
         row_rest(partial, out != NULL ? out + i : NULL, in + i, va, vb, n - i, step);
@@ -250,7 +250,7 @@ static void layer_norm(float *out, const float *in, const float *gain, const flo
     float mean = row_run(NULL, in, 0, 0, len, sum_step) / (float)n;
     float variance = row_run(NULL, in, mean, 0, len, square_step) / (float)n;
     lanes m = lanes_set(mean), r = lanes_set(1 / sqrtf(variance + eps));
-    for (; i + TB_LANES <= len; i += TB_LANES)
+    for (; i + LANES <= len; i += LANES)
         lanes_store(out + i, normal_lanes(lanes_load(in + i), m, r, lanes_load(gain + i),
                                           lanes_load(bias + i)));
     if (i < len) {
@@ -268,12 +268,12 @@ LANES_INLINE float row_max(const float *x, size_t n)
     lanes max[4];
     size_t i = 0;
     max[0] = max[1] = max[2] = max[3] = lanes_set(x[0]);
-    for (; i + 4 * TB_LANES <= n; i += 4 * TB_LANES)
+    for (; i + 4 * LANES <= n; i += 4 * LANES)
         for (size_t l = 0; l < 4; l++)
-            max[l] = lanes_max(max[l], lanes_load(x + i + l * TB_LANES));
-    float each[TB_LANES], best = x[0];
+            max[l] = lanes_max(max[l], lanes_load(x + i + l * LANES));
+    float each[LANES], best = x[0];
     lanes_store(each, lanes_max(lanes_max(max[0], max[1]), lanes_max(max[2], max[3])));
-    for (int l = 0; l < TB_LANES; l++)
+    for (int l = 0; l < LANES; l++)
         best = best > each[l] ? best : each[l];
     for (; i < n; i++)
         best = best > x[i] ? best : x[i];
@@ -287,10 +287,10 @@ static float softmax(float *x, int n, float factor)
 
 #define NETWORK_KERNELS                                                                            \
     {                                                                                              \
-        .gemm = gemm, .widen_f16 = widen_f16, .widen_bf16 = widen_bf16, .pack_rows = pack_rows,    \
-        .add = add, .silu = silu, .quick_gelu = quick_gelu, .gelu = gelu, .geglu = geglu,          \
-        .scale_shift = scale_shift, .channel_moments = channel_moments, .layer_norm = layer_norm,  \
-        .softmax = softmax, .scale = scale,                                                        \
+        .gemm = gemm, .gemm_panels = 1, .widen_f16 = widen_f16, .widen_bf16 = widen_bf16,          \
+        .pack_rows = pack_rows, .add = add, .silu = silu, .quick_gelu = quick_gelu, .gelu = gelu,  \
+        .geglu = geglu, .scale_shift = scale_shift, .channel_moments = channel_moments,            \
+        .layer_norm = layer_norm, .softmax = softmax, .scale = scale,                              \
     }
 
 #endif

@@ -40,10 +40,8 @@ typedef struct tb_bin_pairs {
     int n;
 } tb_bin_pairs;
 
-struct tb_kernels {
-    const char *name;
-    tb_network_kernels network;
-
+/* What spectra and Griffin-Lim are made of. */
+typedef struct tb_frame_kernels {
     tb_fft_pass fft_forward[TB_MAX_RADIX + 1]; /* by radix; NULL where there is none */
     tb_fft_pass fft_inverse[TB_MAX_RADIX + 1];
 
@@ -82,8 +80,15 @@ struct tb_kernels {
     /* The same, the result to X[bin] times phases. */
     void (*griffin_lim_last)(float *X, const float *buffer, const float *S, float *R,
                              float momentum, const tb_bin_pairs *bins);
+} tb_frame_kernels;
+
+struct tb_kernels {
+    const char *name;
+    const tb_frame_kernels *frames;
+    const tb_network_kernels *network;
 };
 
-extern const tb_kernels tb_kernels_ref, tb_kernels_avx2, tb_kernels_neon;
+extern const tb_frame_kernels tb_frames_ref, tb_frames_avx2, tb_frames_neon;
+extern const tb_network_kernels tb_network_ref, tb_network_avx2, tb_network_neon;
 
 #endif

@@ -54,9 +54,9 @@ static void pack_keys(const run *r, const float *k, int from, int to, float *key
 {
     const tb_attention *a = r->a;
     for (int key = from; key < to; key += LANES)
-        r->nn->kernels->network.pack_rows(keys + (size_t)key * (size_t)a->head_dim,
-                                          k + (size_t)key * a->ldk, a->ldk,
-                                          to - key < LANES ? to - key : LANES, a->head_dim);
+        r->nn->kernels->network->pack_rows(keys + (size_t)key * (size_t)a->head_dim,
+                                           k + (size_t)key * a->ldk, a->ldk,
+                                           to - key < LANES ? to - key : LANES, a->head_dim);
 }
 
 /* Task: some keys of one head. */
@@ -87,11 +87,15 @@ typedef struct tile {
 static void multiply(const tile *t, float *c, size_t ldc, const float *a, size_t lda,
                      const float *b, int k, bool adds)
 {
-    const tb_network_kernels *kernels = &t->r->nn->kernels->network;
-    for (int row = 0; row < t->n_rows; row += TB_GEMM_ROWS) {
-        int m = t->n_rows - row < TB_GEMM_ROWS ? t->n_rows - row : TB_GEMM_ROWS;
-        kernels->gemm(c + (size_t)row * ldc, ldc, a + (size_t)row * lda, lda, b, m, LANES, k, adds);
-    }
+    t->r->nn->kernels->network->gemm(&(tb_gemm_block){.c = c,
+                                                      .ldc = ldc,
+                                                      .a = a,
+                                                      .lda = lda,
+                                                      .b = b,
+                                                      .m = t->n_rows,
+                                                      .n_panels = 1,
+                                                      .k = k,
+                                                      .adds = adds});
 }
 
 static void find_scores(const tile *t)
@@ -112,7 +116,7 @@ static void weigh_scores(tile *t)
     for (int i = 0; i < t->n_rows; i++) {
         float *row = t->scores + (size_t)i * r->ld_scores;
         int n = r->a->is_causal && t->first + i < t->n_keys ? t->first + i + 1 : t->n_keys;
-        t->weights[i] = r->nn->kernels->network.softmax(row, n, r->a->scale);
+        t->weights[i] = r->nn->kernels->network->softmax(row, n, r->a->scale);
         memset(row + n, 0, sizeof *row * (size_t)(t->n_keys - n));
     }
 }

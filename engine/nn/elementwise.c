@@ -42,7 +42,7 @@ static void add_span(int i_task, void *user)
 
 void tb_add(tb_nn *nn, float *out, const float *a, const float *b, size_t n)
 {
-    elementwise e = {.kernels = &nn->kernels->network, .a = a, .b = b};
+    elementwise e = {.kernels = nn->kernels->network, .a = a, .b = b};
     e.out = out;
     if (tb_nn_begin(nn, 0))
         tb_nn_tasks(nn, split_rows(&e, (int64_t)n, 1), add_span, &e);
@@ -61,7 +61,7 @@ void tb_activate(tb_nn *nn, float *out, const float *in, size_t n, tb_activation
     e.out = out;
     if (!tb_nn_begin(nn, 0))
         return;
-    const tb_network_kernels *kernels = &nn->kernels->network;
+    const tb_network_kernels *kernels = nn->kernels->network;
     e.span = activation == TB_ACTIVATION_SILU   ? kernels->silu
              : activation == TB_ACTIVATION_GELU ? kernels->gelu
                                                 : kernels->quick_gelu;
@@ -78,7 +78,7 @@ static void geglu_rows(int i_task, void *user)
 
 void tb_geglu(tb_nn *nn, float *out, const float *in, int64_t rows, int c)
 {
-    elementwise e = {.kernels = &nn->kernels->network, .a = in, .ca = c};
+    elementwise e = {.kernels = nn->kernels->network, .a = in, .ca = c};
     e.out = out;
     if (tb_nn_begin(nn, 0))
         tb_nn_tasks(nn, split_rows(&e, rows, (size_t)c), geglu_rows, &e);
@@ -95,7 +95,7 @@ static void add_row(int i_task, void *user)
 void tb_add_rows(tb_nn *nn, float *out, const float *in, int n, int64_t positions, int c,
                  const float *row)
 {
-    elementwise e = {.kernels = &nn->kernels->network, .a = in, .b = row, .ca = c};
+    elementwise e = {.kernels = nn->kernels->network, .a = in, .b = row, .ca = c};
     e.out = out;
     e.positions = positions;
     if (tb_nn_begin(nn, 0))

@@ -58,8 +58,8 @@ static void measure_block(int i_task, void *user)
     const group_norm *g = user;
     int c = g->norm->n_channels;
     float *sum = g->partial + 2 * (size_t)i_task * (size_t)c;
-    g->nn->kernels->network.channel_moments(sum, sum + c, g->in + block_at(g, i_task), (size_t)c,
-                                            block_rows(g, i_task % g->n_blocks), c);
+    g->nn->kernels->network->channel_moments(sum, sum + c, g->in + block_at(g, i_task), (size_t)c,
+                                             block_rows(g, i_task % g->n_blocks), c);
 }
 
 static moments channel_moments(const group_norm *g, int64_t i, int channel)
@@ -99,8 +99,8 @@ static void apply_block(int i_task, void *user)
     int c = g->norm->n_channels;
     size_t at = block_at(g, i_task);
     const float *scale = g->factors + 2 * (size_t)(i_task / g->n_blocks) * (size_t)c;
-    g->nn->kernels->network.scale_shift(g->out + at, g->in + at, (size_t)c, scale, scale + c,
-                                        block_rows(g, i_task % g->n_blocks), c, g->has_silu);
+    g->nn->kernels->network->scale_shift(g->out + at, g->in + at, (size_t)c, scale, scale + c,
+                                         block_rows(g, i_task % g->n_blocks), c, g->has_silu);
 }
 
 void tb_group_norm(tb_nn *nn, float *out, const float *in, int n, int64_t positions,
@@ -138,8 +138,8 @@ static void normalize_rows(int i_task, void *user)
     int64_t first = (int64_t)i_task * NORM_ROWS;
     for (int64_t row = first; row < first + NORM_ROWS && row < l->n_rows; row++) {
         size_t at = (size_t)row * (size_t)norm->n_channels;
-        l->nn->kernels->network.layer_norm(l->out + at, l->in + at, norm->gain, norm->shift,
-                                           norm->n_channels, norm->eps);
+        l->nn->kernels->network->layer_norm(l->out + at, l->in + at, norm->gain, norm->shift,
+                                            norm->n_channels, norm->eps);
     }
 }
 

@@ -58,7 +58,7 @@ static run split(tb_nn *nn, const tb_product *p)
 static const float *panel_block(const tile *t, int panel, int k, int n_k)
 {
     const tb_matrix *w = t->r->p->w;
-    const tb_network_kernels *kernels = &t->r->nn->kernels->network;
+    const tb_network_kernels *kernels = t->r->nn->kernels->network;
     size_t at = ((size_t)panel * (size_t)w->n_in + (size_t)k) * TB_GEMM_COLUMNS;
     size_t n = (size_t)n_k * TB_GEMM_COLUMNS;
     if (w->dtype == TB_DTYPE_F32)
@@ -75,16 +75,19 @@ static const float *panel_block(const tile *t, int panel, int k, int n_k)
 static void add_block(const tile *t, int k, int n_k)
 {
     const tb_product *p = t->r->p;
-    const tb_network_kernels *kernels = &t->r->nn->kernels->network;
+    const tb_network_kernels *kernels = t->r->nn->kernels->network;
     tb_product_rows rows = p->rows(p->user, t->row, t->n_rows, k, n_k, t->room);
     for (int i = 0; i < t->n_panels; i++) {
         const float *b = panel_block(t, t->panel + i, k, n_k);
-        float *c = t->sums + (size_t)i * TB_GEMM_COLUMNS;
-        for (int row = 0; row < t->n_rows; row += TB_GEMM_ROWS) {
-            int m = t->n_rows - row < TB_GEMM_ROWS ? t->n_rows - row : TB_GEMM_ROWS;
-            kernels->gemm(c + (size_t)row * t->ld, t->ld, rows.at + (size_t)row * rows.ld, rows.ld,
-                          b, m, TB_GEMM_COLUMNS, n_k, k > 0);
-        }
+        kernels->gemm(&(tb_gemm_block){.c = t->sums + (size_t)i * TB_GEMM_COLUMNS,
+                                       .ldc = t->ld,
+                                       .a = rows.at,
+                                       .lda = rows.ld,
+                                       .b = b,
+                                       .m = t->n_rows,
+                                       .n_panels = 1,
+                                       .k = n_k,
+                                       .adds = k > 0});
     }
 }
 
@@ -92,7 +95,7 @@ static void add_block(const tile *t, int k, int n_k)
 static void write_tile(const tile *t)
 {
     const tb_product *p = t->r->p;
-    const tb_network_kernels *kernels = &t->r->nn->kernels->network;
+    const tb_network_kernels *kernels = t->r->nn->kernels->network;
     int column = t->panel * TB_GEMM_COLUMNS, n = t->n_panels * TB_GEMM_COLUMNS;
     size_t len = (size_t)(p->w->n_out - column < n ? p->w->n_out - column : n);
     for (int i = 0; i < t->n_rows; i++) {

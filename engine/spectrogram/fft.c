@@ -130,11 +130,11 @@ static void forward_from(const tb_fft *fft, const tb_kernels *kernels, int i_sta
         return;
     const stage *first = &fft->stages[i_stage];
     int length = first->length, m = length / first->radix;
-    kernels->fft_forward[first->radix](data, 1, m, first->twiddles);
+    kernels->frames->fft_forward[first->radix](data, 1, m, first->twiddles);
     if (length <= CACHE_ELEMENTS) {
         for (const stage *s = first + 1; s < fft->stages + fft->n_stages; s++)
-            kernels->fft_forward[s->radix](data, length / s->length, s->length / s->radix,
-                                           s->twiddles);
+            kernels->frames->fft_forward[s->radix](data, length / s->length, s->length / s->radix,
+                                                   s->twiddles);
         return;
     }
     for (int p = 0; p < first->radix; p++)
@@ -149,13 +149,13 @@ static void inverse_from(const tb_fft *fft, const tb_kernels *kernels, int i_sta
     int length = first->length, m = length / first->radix;
     if (length <= CACHE_ELEMENTS)
         for (const stage *s = fft->stages + fft->n_stages - 1; s > first; s--)
-            kernels->fft_inverse[s->radix](data, length / s->length, s->length / s->radix,
-                                           s->twiddles);
+            kernels->frames->fft_inverse[s->radix](data, length / s->length, s->length / s->radix,
+                                                   s->twiddles);
     else
         for (int p = 0; p < first->radix; p++)
             inverse_from(fft, kernels, i_stage + 1,
                          data + (size_t)p * (size_t)m * TB_ELEMENT_FLOATS);
-    kernels->fft_inverse[first->radix](data, 1, m, first->twiddles);
+    kernels->frames->fft_inverse[first->radix](data, 1, m, first->twiddles);
 }
 
 /* The conjugate chirp of both signs of time, transformed. Any variant gives the same bits. */
@@ -259,12 +259,12 @@ void tb_fft_forward(const tb_fft *fft, const tb_kernels *kernels, float *data)
         forward_from(fft, kernels, 0, data);
         return;
     }
-    kernels->multiply(data, data, fft->chirp, fft->n);
+    kernels->frames->multiply(data, data, fft->chirp, fft->n);
     clear_rest(fft, data);
     forward_from(fft, kernels, 0, data);
-    kernels->multiply(data, data, fft->chirp_spectra, fft->smooth_n);
+    kernels->frames->multiply(data, data, fft->chirp_spectra, fft->smooth_n);
     inverse_from(fft, kernels, 0, data);
-    kernels->multiply(data, data, fft->chirp, fft->n);
+    kernels->frames->multiply(data, data, fft->chirp, fft->n);
 }
 
 /* The chirp is the same both ways round, so the spectrum of its conjugate is the conjugate. */
@@ -274,12 +274,12 @@ void tb_fft_inverse(const tb_fft *fft, const tb_kernels *kernels, float *data)
         inverse_from(fft, kernels, 0, data);
         return;
     }
-    kernels->multiply_conj(data, data, fft->chirp, fft->n);
+    kernels->frames->multiply_conj(data, data, fft->chirp, fft->n);
     clear_rest(fft, data);
     forward_from(fft, kernels, 0, data);
-    kernels->multiply_conj(data, data, fft->chirp_spectra, fft->smooth_n);
+    kernels->frames->multiply_conj(data, data, fft->chirp_spectra, fft->smooth_n);
     inverse_from(fft, kernels, 0, data);
-    kernels->multiply_conj(data, data, fft->chirp, fft->n);
+    kernels->frames->multiply_conj(data, data, fft->chirp, fft->n);
 }
 
 void tb_fft_real_forward(const tb_fft *fft, const tb_kernels *kernels, const float *rows,
@@ -288,9 +288,9 @@ void tb_fft_real_forward(const tb_fft *fft, const tb_kernels *kernels, const flo
     const float *row[TB_BATCH_FRAMES];
     for (size_t i = 0; i < TB_BATCH_FRAMES; i++)
         row[i] = rows + i * (size_t)fft->n;
-    kernels->load_rows(scratch, row, NULL, NULL, fft->n);
+    kernels->frames->load_rows(scratch, row, NULL, NULL, fft->n);
     tb_fft_forward(fft, kernels, scratch);
-    kernels->split_bins(bins, scratch, fft->position, fft->n);
+    kernels->frames->split_bins(bins, scratch, fft->position, fft->n);
 }
 
 void tb_fft_real_inverse(const tb_fft *fft, const tb_kernels *kernels, const float *bins,
@@ -299,7 +299,7 @@ void tb_fft_real_inverse(const tb_fft *fft, const tb_kernels *kernels, const flo
     float *row[TB_BATCH_FRAMES];
     for (size_t i = 0; i < TB_BATCH_FRAMES; i++)
         row[i] = rows + i * (size_t)fft->n;
-    kernels->join_bins(scratch, bins, fft->position, fft->n);
+    kernels->frames->join_bins(scratch, bins, fft->position, fft->n);
     tb_fft_inverse(fft, kernels, scratch);
-    kernels->store_rows(row, scratch, NULL, NULL, fft->n);
+    kernels->frames->store_rows(row, scratch, NULL, NULL, fft->n);
 }

@@ -91,7 +91,8 @@ static void load_frames(const batch *b, int64_t t, const float *grid)
     const float *rows[TB_BATCH_FRAMES];
     for (int i = 0; i < TB_BATCH_FRAMES; i++)
         rows[i] = grid + (tb_frames_begin(f, t + i) - tb_frames_begin(f, t));
-    f->kernels->load_rows(b->sum, rows, f->window[b->parity[0]], f->window[b->parity[1]], f->len);
+    f->kernels->frames->load_rows(b->sum, rows, f->window[b->parity[0]], f->window[b->parity[1]],
+                                  f->len);
     if (b->frames != NULL)
         memcpy(b->frames, b->sum, sizeof *b->sum * TB_ELEMENT_FLOATS * (size_t)f->len);
 }
@@ -104,7 +105,7 @@ static float *transform_group(const batch *b, const tb_frames_group *g)
     for (int i = 0; i < g->n_residues; i++) {
         float *data = buffers + (size_t)i * tb_fft_data_len(f->fft);
         if (g->factors[i] != NULL)
-            f->kernels->multiply(data, b->frames, g->factors[i], f->len);
+            f->kernels->frames->multiply(data, b->frames, g->factors[i], f->len);
         clear_elements(data, f->len, f->sub_length);
         tb_fft_forward(f->fft, f->kernels, data);
     }
@@ -121,7 +122,7 @@ static void add_group(const batch *b, const tb_frames_group *g, float *buffers)
         float *data = buffers + (size_t)i * tb_fft_data_len(f->fft);
         tb_fft_inverse(f->fft, f->kernels, data);
         if (g->factors[i] != NULL)
-            f->kernels->multiply_conj_add(b->sum, data, g->factors[i], f->len);
+            f->kernels->frames->multiply_conj_add(b->sum, data, g->factors[i], f->len);
     }
 }
 
@@ -131,7 +132,8 @@ static void store_frames(const batch *b, float *out)
     float *rows[TB_BATCH_FRAMES];
     for (size_t i = 0; i < TB_BATCH_FRAMES; i++)
         rows[i] = out + i * (size_t)f->len;
-    f->kernels->store_rows(rows, b->sum, f->back[b->parity[0]], f->back[b->parity[1]], f->len);
+    f->kernels->frames->store_rows(rows, b->sum, f->back[b->parity[0]], f->back[b->parity[1]],
+                                   f->len);
 }
 
 static tb_bin_pairs pairs_of(const batch *b, const tb_frames_group *g)
@@ -146,7 +148,7 @@ void tb_frames_analyze(const tb_frames *frames, int64_t t, const float *grid, fl
     load_frames(&b, t, grid);
     for (const tb_frames_group *g = frames->groups; g < frames->groups + frames->n_groups; g++) {
         tb_bin_pairs pairs = pairs_of(&b, g);
-        frames->kernels->analyze(X, transform_group(&b, g), &pairs);
+        frames->kernels->frames->analyze(X, transform_group(&b, g), &pairs);
     }
 }
 
@@ -157,7 +159,7 @@ void tb_frames_magnitudes(const tb_frames *frames, int64_t t, const float *grid,
     load_frames(&b, t, grid);
     for (const tb_frames_group *g = frames->groups; g < frames->groups + frames->n_groups; g++) {
         tb_bin_pairs pairs = pairs_of(&b, g);
-        frames->kernels->magnitudes(magnitudes, transform_group(&b, g), &pairs);
+        frames->kernels->frames->magnitudes(magnitudes, transform_group(&b, g), &pairs);
     }
 }
 
@@ -168,7 +170,7 @@ void tb_frames_synthesize(const tb_frames *frames, int64_t t, const float *X, fl
     for (const tb_frames_group *g = frames->groups; g < frames->groups + frames->n_groups; g++) {
         tb_bin_pairs pairs = pairs_of(&b, g);
         float *buffers = g->residue[0] == 0 ? b.sum : b.buffers;
-        frames->kernels->synthesize(buffers, X, &pairs);
+        frames->kernels->frames->synthesize(buffers, X, &pairs);
         add_group(&b, g, buffers);
     }
     store_frames(&b, out);
@@ -183,8 +185,8 @@ void tb_frames_griffin_lim(const tb_frames *frames, int64_t t, const float *grid
         size_t slot = (size_t)g->slot;
         tb_bin_pairs pairs = pairs_of(&b, g);
         float *buffers = transform_group(&b, g);
-        frames->kernels->griffin_lim(buffers, S + slot * 2 * TB_LANES,
-                                     R + slot * 2 * TB_ELEMENT_FLOATS, momentum, &pairs);
+        frames->kernels->frames->griffin_lim(buffers, S + slot * 2 * TB_LANES,
+                                             R + slot * 2 * TB_ELEMENT_FLOATS, momentum, &pairs);
         add_group(&b, g, buffers);
     }
     store_frames(&b, out);
@@ -198,7 +200,8 @@ void tb_frames_griffin_lim_last(const tb_frames *frames, int64_t t, const float 
     for (const tb_frames_group *g = frames->groups; g < frames->groups + frames->n_groups; g++) {
         size_t slot = (size_t)g->slot;
         tb_bin_pairs pairs = pairs_of(&b, g);
-        frames->kernels->griffin_lim_last(Y, transform_group(&b, g), S + slot * 2 * TB_LANES,
-                                          R + slot * 2 * TB_ELEMENT_FLOATS, momentum, &pairs);
+        frames->kernels->frames->griffin_lim_last(
+            Y, transform_group(&b, g), S + slot * 2 * TB_LANES, R + slot * 2 * TB_ELEMENT_FLOATS,
+            momentum, &pairs);
     }
 }

@@ -6,11 +6,23 @@
 
 #include "engine/base/random.h"
 
-enum { PANEL_FLOATS = TB_GEMM_DEPTH * TB_GEMM_COLUMNS };
+enum {
+    PANEL_FLOATS = TB_GEMM_DEPTH * TB_GEMM_COLUMNS,
+    MAX_PANELS = CASE_GEMM_WIDTH / TB_GEMM_COLUMNS
+};
 
 static void run_gemm(const tb_network_kernels *k, float *out, const case_inputs *in)
 {
-    k->gemm(out, in->ld, in->a, in->lda, in->panel, in->n_rows, in->width, in->depth, in->flag);
+    k->gemm(&(tb_gemm_block){.c = out,
+                             .ldc = in->ld,
+                             .a = in->a,
+                             .lda = in->lda,
+                             .b = in->panels,
+                             .ldb = (size_t)in->depth * TB_GEMM_COLUMNS,
+                             .m = in->n_rows,
+                             .n_panels = in->width / TB_GEMM_COLUMNS,
+                             .k = in->depth,
+                             .adds = in->flag});
 }
 
 static void run_widen_f16(const tb_network_kernels *k, float *out, const case_inputs *in)
@@ -88,8 +100,8 @@ static void run_softmax(const tb_network_kernels *k, float *out, const case_inpu
 }
 
 const network_case network_cases[] = {
-    {"gemm", run_gemm, 1, TB_GEMM_ROWS, TB_GEMM_COLUMNS,
-     .digest = "fcbd80a730d7121967bf78ba2dea4b8782429f3af9c25a9f16d3be4dcdc1df1a"},
+    {"gemm", run_gemm, 1, CASE_MAX_ROWS, CASE_GEMM_WIDTH,
+     .digest = "500d91dc0233f33a3ec5fa5be47c513b029f148333090acd1712659dad258736"},
     {"widen_f16", run_widen_f16, 1, 1, CASE_MAX_WIDTH,
      .digest = "def653d8f9ecafe1157ea68ef9670937361bf1eb154a43ab492e6dce5b2dfbc6"},
     {"widen_bf16", run_widen_bf16, 1, 1, CASE_MAX_WIDTH,
@@ -142,18 +154,12 @@ void case_fill(float *out, size_t n, uint64_t seed, case_values values)
         out[i] = draw_value(seed, i, values);
 }
 
-static void fill_panel(case_inputs *in)
-{
-    for (size_t i = 0; i < PANEL_FLOATS; i++)
-        in->panel[i] = (int)(i % TB_GEMM_COLUMNS) < in->width ? in->b[i] : 0;
-}
-
 static void draw_shape(case_inputs *in, const network_case *c, uint64_t seed)
 {
     in->n_rows = draw_int(seed, 0, c->min_rows, c->max_rows);
     in->width = c->max_width < 0 ? -c->max_width : draw_int(seed, 1, 1, c->max_width);
-    if (draw_int(seed, 2, 0, 3) == 0 && c->max_width == TB_GEMM_COLUMNS)
-        in->width = TB_GEMM_COLUMNS; /* the common one */
+    if (c->max_width == CASE_GEMM_WIDTH) /* whole panels */
+        in->width = TB_GEMM_COLUMNS * draw_int(seed, 2, 1, MAX_PANELS);
     in->depth = draw_int(seed, 3, 1, TB_GEMM_DEPTH);
     in->ld = (size_t)in->width + (size_t)(c->is_packed ? 0 : draw_int(seed, 4, 0, 9));
     int least = c->max_width == CASE_MAX_WIDTH ? in->width : TB_GEMM_DEPTH;
@@ -164,25 +170,26 @@ static void draw_shape(case_inputs *in, const network_case *c, uint64_t seed)
 case_inputs *case_inputs_new(const network_case *c, uint64_t seed, case_values values)
 {
     case_inputs *in = calloc(1, sizeof *in);
-    size_t each = sizeof(float) * (CASE_FLOATS + 32), panel = sizeof(float) * PANEL_FLOATS;
-    char *memory = in != NULL ? aligned_alloc(64, panel + 4 * each) : NULL;
+    size_t each = sizeof(float) * (CASE_FLOATS + 32),
+           panels = sizeof(float) * MAX_PANELS * PANEL_FLOATS;
+    char *memory = in != NULL ? aligned_alloc(64, panels + 4 * each) : NULL;
     if (memory == NULL) {
         free(in);
         return NULL;
     }
     in->memory = memory;
-    in->panel = (float *)memory;
+    in->panels = (float *)memory;
+    case_fill(in->panels, MAX_PANELS * PANEL_FLOATS, tb_random_at(seed, 24), values);
     float **const arrays[] = {&in->a, &in->b, &in->c};
     for (uint64_t i = 0; i < 3; i++) {
-        *arrays[i] = (float *)(memory + panel + i * each) + draw_int(seed, 10 + i, 0, 15);
+        *arrays[i] = (float *)(memory + panels + i * each) + draw_int(seed, 10 + i, 0, 15);
         case_fill(*arrays[i], i == 0 ? CASE_FLOATS : PANEL_FLOATS, tb_random_at(seed, 20 + i),
                   values);
     }
-    in->halves = (uint16_t *)(memory + panel + 3 * each) + draw_int(seed, 13, 0, 15);
+    in->halves = (uint16_t *)(memory + panels + 3 * each) + draw_int(seed, 13, 0, 15);
     for (size_t i = 0; i < PANEL_FLOATS; i++)
         in->halves[i] = (uint16_t)tb_random_at(seed ^ 1, i);
     draw_shape(in, c, seed);
-    fill_panel(in);
     return in;
 }
 

@@ -14,6 +14,7 @@
 enum {
     CASE_MAX_ROWS = TB_MOMENT_ROWS,
     CASE_MAX_WIDTH = 600,
+    CASE_GEMM_WIDTH = 5 * TB_GEMM_COLUMNS,
     CASE_MAX_LD = CASE_MAX_WIDTH + 16,
     CASE_FLOATS = CASE_MAX_ROWS * CASE_MAX_LD + 32
 };
@@ -23,12 +24,13 @@ typedef enum case_values {
     CASE_EXTREMES /* with infinities, NaN, subnormal, huge and tiny numbers, zeros of both signs */
 } case_values;
 
-/* Inputs of a case; none is aligned, but the panel. */
+/* Inputs of a case; none is aligned, but the panels. */
 typedef struct case_inputs {
-    float *a, *b, *c, *panel; /* [CASE_FLOATS], [4096], [4096], [256][16] */
-    uint16_t *halves;         /* [4096] */
-    int n_rows, width;        /* of the output, at most CASE_MAX_ROWS and CASE_MAX_WIDTH */
-    size_t ld, lda;           /* of rows of the output and of a */
+    float *a, *b, *c;  /* [CASE_FLOATS], [4096], [4096] */
+    float *panels;     /* [5][depth][16] */
+    uint16_t *halves;  /* [4096] */
+    int n_rows, width; /* of the output, at most CASE_MAX_ROWS and CASE_MAX_WIDTH */
+    size_t ld, lda;    /* of rows of the output and of a */
     int depth;
     bool flag;
     void *memory;
@@ -47,7 +49,7 @@ typedef struct network_case {
 extern const network_case network_cases[];
 extern const int n_network_cases;
 
-/* NULL without memory. The panel has zeros behind the width. */
+/* NULL without memory. */
 case_inputs *case_inputs_new(const network_case *c, uint64_t seed, case_values values);
 void case_inputs_free(case_inputs *in);
 /* n numbers that a seed stands for. */

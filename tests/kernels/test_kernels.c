@@ -93,7 +93,7 @@ static void for_each_variant(void (*check)(const tb_kernels *const table[2]))
 static void check_passes(const tb_kernels *const table[2])
 {
     for (int radix = 2; radix <= TB_MAX_RADIX; radix++) {
-        if (table[0]->fft_forward[radix] == NULL)
+        if (table[0]->frames->fft_forward[radix] == NULL)
             continue;
         for (int i = 0; i < N_SIZES; i++) {
             int n_blocks = draw_int(1, 4), m = i == 0 ? 1 : draw_int(1, 20);
@@ -101,8 +101,8 @@ static void check_passes(const tb_kernels *const table[2])
             array forward = new_array(n * ELEMENT), inverse = new_array(n * ELEMENT);
             array twiddles = new_array((size_t)(m - 1) * (size_t)(radix - 1) * 2);
             for (int v = 0; v < 2; v++) {
-                table[v]->fft_forward[radix](forward.v[v], n_blocks, m, twiddles.v[v]);
-                table[v]->fft_inverse[radix](inverse.v[v], n_blocks, m, twiddles.v[v]);
+                table[v]->frames->fft_forward[radix](forward.v[v], n_blocks, m, twiddles.v[v]);
+                table[v]->frames->fft_inverse[radix](inverse.v[v], n_blocks, m, twiddles.v[v]);
             }
             check_array(&forward, "forward pass");
             check_array(&inverse, "inverse pass");
@@ -126,9 +126,9 @@ static void check_products(const tb_kernels *const table[2])
         array a = new_array(size * ELEMENT), b = new_array(size * ELEMENT);
         array c = new_array(size * ELEMENT);
         for (int v = 0; v < 2; v++) {
-            table[v]->multiply(a.v[v], in.v[v], factors.v[v], n);
-            table[v]->multiply_conj(b.v[v], in.v[v], factors.v[v], n);
-            table[v]->multiply_conj_add(c.v[v], in.v[v], factors.v[v], n);
+            table[v]->frames->multiply(a.v[v], in.v[v], factors.v[v], n);
+            table[v]->frames->multiply_conj(b.v[v], in.v[v], factors.v[v], n);
+            table[v]->frames->multiply_conj_add(c.v[v], in.v[v], factors.v[v], n);
         }
         check_array(&a, "multiply");
         check_array(&b, "multiply_conj");
@@ -160,8 +160,8 @@ static void check_rows(const tb_kernels *const table[2])
                 to[r] = back.v[v] + r * size;
             }
             const float *window[2] = {i % 2 ? even.v[v] : NULL, i % 2 ? odd.v[v] : NULL};
-            table[v]->load_rows(data.v[v], from, window[0], window[1], n);
-            table[v]->store_rows(to, data.v[v], window[0], window[1], n);
+            table[v]->frames->load_rows(data.v[v], from, window[0], window[1], n);
+            table[v]->frames->store_rows(to, data.v[v], window[0], window[1], n);
         }
         if (i % 2 == 0) /* without windows, there and back is nothing */
             assert_memory_equal(rows.v[0], back.v[0], sizeof(float) * TB_BATCH_FRAMES * size);
@@ -201,8 +201,8 @@ static void check_natural_bins(const tb_kernels *const table[2])
         array data = new_array((size_t)n * ELEMENT), joined = new_array((size_t)n * ELEMENT);
         array bins = new_array(TB_BATCH_FRAMES * n_bins * 2);
         for (int v = 0; v < 2; v++) {
-            table[v]->split_bins(bins.v[v], data.v[v], order, n);
-            table[v]->join_bins(joined.v[v], bins.v[v], order, n);
+            table[v]->frames->split_bins(bins.v[v], data.v[v], order, n);
+            table[v]->frames->join_bins(joined.v[v], bins.v[v], order, n);
         }
         check_array(&bins, "split_bins");
         check_array(&joined, "join_bins");
@@ -244,11 +244,11 @@ static void check_bins(const tb_kernels *const table[2])
                 memset(data.v[v], 0, sizeof(float) * (size_t)n * ELEMENT);
         for (int v = 0; v < 2; v++) {
             tb_bin_pairs bins = {pairs, phases.v[v], n_pairs};
-            table[v]->analyze(X.v[v], data.v[v], &bins);
-            table[v]->magnitudes(magnitudes.v[v], data.v[v], &bins);
-            table[v]->synthesize(made.v[v], X.v[v], &bins);
-            table[v]->griffin_lim_last(Y.v[v], data.v[v], S.v[v], R_last.v[v], 0.5f, &bins);
-            table[v]->griffin_lim(data.v[v], S.v[v], R.v[v], 0.497f, &bins);
+            table[v]->frames->analyze(X.v[v], data.v[v], &bins);
+            table[v]->frames->magnitudes(magnitudes.v[v], data.v[v], &bins);
+            table[v]->frames->synthesize(made.v[v], X.v[v], &bins);
+            table[v]->frames->griffin_lim_last(Y.v[v], data.v[v], S.v[v], R_last.v[v], 0.5f, &bins);
+            table[v]->frames->griffin_lim(data.v[v], S.v[v], R.v[v], 0.497f, &bins);
         }
         check_array(&X, "analyze");
         check_array(&magnitudes, "magnitudes");

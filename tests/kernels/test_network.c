@@ -27,7 +27,7 @@ enum { N_VARIANTS = sizeof variants / sizeof *variants };
 static const tb_network_kernels *network_of(const char *variant)
 {
     const tb_kernels *kernels;
-    return tb_kernels_choose(variant, &kernels, NULL) == TIMBRE_OK ? &kernels->network : NULL;
+    return tb_kernels_choose(variant, &kernels, NULL) == TIMBRE_OK ? kernels->network : NULL;
 }
 
 /* What outputs hold before a run: guard, then numbers; owned. */

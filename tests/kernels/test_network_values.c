@@ -40,7 +40,7 @@ static void for_each_variant(void (*check)(void))
         const tb_kernels *table;
         if (tb_kernels_choose(names[i], &table, NULL) != TIMBRE_OK)
             continue;
-        kernels = &table->network;
+        kernels = table->network;
         check();
     }
 }
@@ -321,23 +321,31 @@ static void layer_norm_is_as_specified(void **state)
     for_each_variant(check_layer_norm);
 }
 
-/* Every tile size, by the loop that network.h describes. */
-static void check_gemm_of(int m, int n, int k, bool adds)
+/* Every number of rows that a tile may have, by the loop that network.h describes. */
+static void check_gemm_of(int m, int n_panels, int k, bool adds)
 {
-    enum { LDA = 259, LDC = 19 };
-    static _Alignas(64) float panel[TB_GEMM_DEPTH * TB_GEMM_COLUMNS];
-    float c[TB_GEMM_ROWS * LDC], before[TB_GEMM_ROWS * LDC];
-    fill(x, TB_GEMM_ROWS * LDA, (uint64_t)k, 1, 0);
-    fill(c, TB_GEMM_ROWS * LDC, 5, 1, 0);
+    enum { ROWS = 30, PANELS = 3, LDA = 259, LDB = TB_GEMM_DEPTH * 16 + 16, LDC = PANELS * 16 + 3 };
+    static _Alignas(64) float panels[PANELS * LDB];
+    float c[ROWS * LDC], before[ROWS * LDC];
+    fill(x, ROWS * LDA, (uint64_t)k, 1, 0);
+    fill(c, ROWS * LDC, 5, 1, 0);
     memcpy(before, c, sizeof c);
-    for (int i = 0; i < k * TB_GEMM_COLUMNS; i++)
-        panel[i] = i % TB_GEMM_COLUMNS < n ? draw(6, (size_t)i) : 0;
-    kernels->gemm(c, LDC, x, LDA, panel, m, n, k, adds);
+    fill(panels, PANELS * LDB, 6, 1, 0);
+    kernels->gemm(&(tb_gemm_block){.c = c,
+                                   .ldc = LDC,
+                                   .a = x,
+                                   .lda = LDA,
+                                   .b = panels,
+                                   .ldb = LDB,
+                                   .m = m,
+                                   .n_panels = n_panels,
+                                   .k = k,
+                                   .adds = adds});
     for (int i = 0; i < m; i++)
-        for (int j = 0; j < n; j++) {
+        for (int j = 0; j < 16 * n_panels; j++) {
             float sum = 0;
             for (int p = 0; p < k; p++)
-                sum = fmaf(x[i * LDA + p], panel[p * TB_GEMM_COLUMNS + j], sum);
+                sum = fmaf(x[i * LDA + p], panels[j / 16 * LDB + p * 16 + j % 16], sum);
             assert_true(c[i * LDC + j] == (adds ? before[i * LDC + j] + sum : sum));
         }
 }
@@ -345,10 +353,10 @@ static void check_gemm_of(int m, int n, int k, bool adds)
 static void check_gemm(void)
 {
     static const int depths[] = {1, 2, 15, 16, 17, 40, 255, TB_GEMM_DEPTH};
-    for (int m = 1; m <= TB_GEMM_ROWS; m++)
-        for (int n = 1; n <= TB_GEMM_COLUMNS; n += 3)
+    for (int m = 1; m <= 30; m++)
+        for (int n_panels = 1; n_panels <= 3; n_panels++)
             for (size_t d = 0; d < sizeof depths / sizeof *depths; d++)
-                check_gemm_of(m, n, depths[d], (m + n + (int)d) % 2 == 0);
+                check_gemm_of(m, n_panels, depths[d], (m + n_panels + (int)d) % 2 == 0);
 }
 
 static void gemm_adds_products_in_order(void **state)

@@ -8,6 +8,8 @@
 
 #define LANES_INLINE static inline /* for what is written over lanes */
 
+enum { LANES = 8 };
+
 typedef struct lanes {
     float v[8];
 } lanes;

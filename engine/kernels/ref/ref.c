@@ -4,4 +4,5 @@
 #include "engine/kernels/frames_body.h"
 #include "engine/kernels/network_body.h"
 
-const tb_kernels tb_kernels_ref = KERNEL_TABLE("ref");
+const tb_frame_kernels tb_frames_ref = FRAME_KERNELS;
+const tb_network_kernels tb_network_ref = NETWORK_KERNELS;

@@ -4,4 +4,5 @@
 #include "engine/kernels/frames_body.h"
 #include "engine/kernels/network_body.h"
 
-const tb_kernels tb_kernels_avx2 = KERNEL_TABLE("avx2");
+const tb_frame_kernels tb_frames_avx2 = FRAME_KERNELS;
+const tb_network_kernels tb_network_avx2 = NETWORK_KERNELS;

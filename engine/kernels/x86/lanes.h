@@ -8,6 +8,8 @@
 #define LANES_INLINE                                                                               \
     static inline __attribute__((always_inline)) /* butterflies live in registers */
 
+enum { LANES = 8 };
+
 typedef __m256 lanes;
 
 static inline lanes lanes_load(const float *p)
