@@ -18,7 +18,7 @@
 enum {
     TB_GEMM_ROWS = 6,     /* of A at once in most variants: what callers should give multiples of */
     TB_GEMM_COLUMNS = 16, /* a panel of B: [k][16] */
-    TB_GEMM_DEPTH = 256,  /* products that one accumulator takes before it is added to C */
+    TB_GEMM_DEPTH = 320,  /* products that one accumulator takes before it is added to C */
     TB_MOMENT_ROWS = 64   /* rows that one float sum of the channel moments takes */
 };
 
@@ -51,6 +51,8 @@ typedef struct tb_network_kernels {
 
     /* out may be in, for all of the following. */
     void (*add)(float *out, const float *a, const float *b, size_t n);
+    /* out = (a + b) + c */
+    void (*add_twice)(float *out, const float *a, const float *b, const float *c, size_t n);
     void (*silu)(float *out, const float *in, size_t n);       /* x / (1 + exp(-x)) */
     void (*quick_gelu)(float *out, const float *in, size_t n); /* x / (1 + exp(-1.702 x)) */
     void (*gelu)(float *out, const float *in, size_t n);       /* x/2 (1 + erf(x / sqrt 2)) */

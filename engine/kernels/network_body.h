@@ -77,6 +77,19 @@ static void add(float *out, const float *a, const float *b, size_t n)
     map(out, a, b, 0, n, add_step);
 }
 
+static void add_twice(float *out, const float *a, const float *b, const float *c, size_t n)
+{
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        lanes sum = lanes_add(lanes_load(a + i), lanes_load(b + i));
+        lanes_store(out + i, lanes_add(sum, lanes_load(c + i)));
+    }
+    if (i < n) {
+        lanes sum = lanes_add(load_part(a + i, n - i), load_part(b + i, n - i));
+        store_part(out + i, lanes_add(sum, load_part(c + i, n - i)), n - i);
+    }
+}
+
 static void scale(float *out, const float *in, float factor, size_t n)
 {
     map(out, in, in, factor, n, scale_step);
@@ -288,9 +301,10 @@ static float softmax(float *x, int n, float factor)
 #define NETWORK_KERNELS                                                                            \
     {                                                                                              \
         .gemm = gemm, .gemm_panels = 1, .widen_f16 = widen_f16, .widen_bf16 = widen_bf16,          \
-        .pack_rows = pack_rows, .add = add, .silu = silu, .quick_gelu = quick_gelu, .gelu = gelu,  \
-        .geglu = geglu, .scale_shift = scale_shift, .channel_moments = channel_moments,            \
-        .layer_norm = layer_norm, .softmax = softmax, .scale = scale,                              \
+        .pack_rows = pack_rows, .add = add, .add_twice = add_twice, .silu = silu,                  \
+        .quick_gelu = quick_gelu, .gelu = gelu, .geglu = geglu, .scale_shift = scale_shift,        \
+        .channel_moments = channel_moments, .layer_norm = layer_norm, .softmax = softmax,          \
+        .scale = scale,                                                                            \
     }
 
 #endif

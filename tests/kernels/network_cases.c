@@ -46,6 +46,11 @@ static void run_add(const tb_network_kernels *k, float *out, const case_inputs *
     k->add(out, in->a, in->b, (size_t)in->width);
 }
 
+static void run_add_twice(const tb_network_kernels *k, float *out, const case_inputs *in)
+{
+    k->add_twice(out, in->a, in->b, in->c, (size_t)in->width);
+}
+
 static void run_silu(const tb_network_kernels *k, float *out, const case_inputs *in)
 {
     k->silu(out, in->a, (size_t)in->width);
@@ -101,15 +106,16 @@ static void run_softmax(const tb_network_kernels *k, float *out, const case_inpu
 
 const network_case network_cases[] = {
     {"gemm", run_gemm, 1, CASE_MAX_ROWS, CASE_GEMM_WIDTH,
-     .digest = "500d91dc0233f33a3ec5fa5be47c513b029f148333090acd1712659dad258736"},
+     .digest = "c22bfb9e5ac9787db2a99457ff650cbe0b7acaefb1c6ab1e5632a61a4b5c5036"},
     {"widen_f16", run_widen_f16, 1, 1, CASE_MAX_WIDTH,
      .digest = "def653d8f9ecafe1157ea68ef9670937361bf1eb154a43ab492e6dce5b2dfbc6"},
     {"widen_bf16", run_widen_bf16, 1, 1, CASE_MAX_WIDTH,
      .digest = "1cdcddddaa5fde3292962a82461e1f51facbf75351e7036acb1fc1386b009515"},
     {"pack_rows", run_pack_rows, 1, CASE_MAX_ROWS, -TB_GEMM_COLUMNS, true,
-     .digest = "94b8a8100b5e67a203ef3aab2ba05a9b0f7422313cb8cbd65fc7c4cdfd2249f4"},
+     .digest = "0f9ae291beb3a42e977759af6956e92ed1aea73ea706b2517dec5701e063238f"},
     {"add", run_add, 1, 1, CASE_MAX_WIDTH, .is_map = true,
      .digest = "42233495d8c02cba383a63419d9e6e4d06da756d0eaa9311b835271f1a2f66dd"},
+    {"add_twice", run_add_twice, 1, 1, CASE_MAX_WIDTH, .is_map = true, .digest = "6a8b2e713a26d2dae13c24a85c4fb3ff0fff0aa57393789693dbd2ce877a2225"},
     {"silu", run_silu, 1, 1, CASE_MAX_WIDTH, .is_map = true,
      .digest = "d18d24d8eacb70992dbeaf84a7f8983861c870b55ac7fada422d7dd042a0c2ea"},
     {"quick_gelu", run_quick_gelu, 1, 1, CASE_MAX_WIDTH, .is_map = true,

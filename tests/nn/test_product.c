@@ -94,6 +94,70 @@ static void linear_layers_are_those_of_doubles(void **state)
         check_linear(13, 300, 35, TB_DTYPE_F16, variant);
 }
 
+typedef struct gated_case {
+    tb_matrix m, gate;
+    int64_t rows;
+    float *in, *out;
+} gated_case;
+
+static void run_gated(tb_nn *nn, void *user)
+{
+    gated_case *c = user;
+    tb_linear_geglu(nn, c->out, c->in, c->rows, &c->m, &c->gate);
+}
+
+/* One output of a layer in double; bias may be NULL. */
+static double linear_at(const gated_case *c, const weight *w, const weight *bias, size_t row,
+                        size_t o)
+{
+    size_t n_in = (size_t)c->m.n_in;
+    double sum = bias != NULL ? bias->values[o] : 0;
+    for (size_t k = 0; k < n_in; k++)
+        sum += (double)c->in[row * n_in + k] * w->values[o * n_in + k];
+    return sum;
+}
+
+static void check_gated(int rows, int n_in, int n_out, tb_dtype dtype, bool has_bias)
+{
+    size_t n = (size_t)rows * (size_t)n_out;
+    weight w[2], bias[2];
+    gated_case c = {.rows = rows, .in = new_floats(3, (size_t)rows * (size_t)n_in)};
+    c.out = new_floats(4, n);
+    for (uint64_t i = 0; i < 2; i++) {
+        w[i] = new_weight(5 + i, dtype, (int64_t[]){n_out, n_in, 0});
+        bias[i] = new_weight(7 + i, TB_DTYPE_F32, (int64_t[]){n_out, 0});
+        pack(i == 0 ? &c.m : &c.gate, &w[i], has_bias ? &bias[i] : NULL);
+    }
+    run_everywhere(run_gated, &c, c.out, n);
+    double *expected = calloc(n, sizeof *expected);
+    for (size_t i = 0; i < n; i++) {
+        size_t row = i / (size_t)n_out, o = i % (size_t)n_out;
+        double x = linear_at(&c, &w[1], has_bias ? &bias[1] : NULL, row, o);
+        expected[i] = linear_at(&c, &w[0], has_bias ? &bias[0] : NULL, row, o) * x / 2 *
+                      (1 + erf(x / sqrt(2)));
+    }
+    double error = relative_l2(c.out, expected, n);
+    if (!(error <= max_error))
+        fail_msg("%d rows, %d to %d gated: error %.2e", rows, n_in, n_out, error);
+    for (int i = 0; i < 2; i++) {
+        free_weight(&w[i]);
+        free_weight(&bias[i]);
+    }
+    tb_matrix_deinit(&c.m);
+    tb_matrix_deinit(&c.gate);
+    free(c.in);
+    free(c.out);
+    free(expected);
+}
+
+static void gated_layers_are_those_of_doubles(void **state)
+{
+    (void)state;
+    check_gated(1, 3, 1, TB_DTYPE_F32, true);
+    check_gated(195, 40, 33, TB_DTYPE_F16, true);
+    check_gated(13, 321, 300, TB_DTYPE_BF16, false);
+}
+
 typedef struct conv_case {
     tb_conv conv;
     int n, h, w;
@@ -324,6 +388,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(linear_layers_are_those_of_doubles),
+        cmocka_unit_test(gated_layers_are_those_of_doubles),
         cmocka_unit_test(convolutions_are_those_of_doubles),
         cmocka_unit_test(upsampling_doubles_each_pixel),
         cmocka_unit_test(weights_keep_their_width),
