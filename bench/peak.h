@@ -4,6 +4,10 @@
 
 /* n rounds of 12 independent fused multiply-adds in registers; returns floating point operations.
  */
-double peak_run(long n);
+typedef double peak_loop(long n);
+
+peak_loop peak_run; /* registers of AVX2 or NEON */
+/* The loop with the registers of these kernels; of a processor that can run them. */
+peak_loop *peak_of(const char *kernels);
 
 #endif

@@ -18,7 +18,7 @@
 static const char *const color_choices[] = {"auto", "always", "never", NULL};
 static const char *const progress_choices[] = {"auto", "bar", "lines", "json", "none", NULL};
 
-static const char *const cpu_choices[] = {"auto", "ref", "avx2", "neon", NULL};
+static const char *const cpu_choices[] = {"auto", "ref", "avx2", "avx512", "neon", NULL};
 
 static const tb_setting table[] = {
     {"output",

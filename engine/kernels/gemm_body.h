@@ -12,10 +12,13 @@
 
 #include "engine/kernels/table.h"
 
-enum { LINE_FLOATS = 16 /* of a cache line of 64 bytes: a row of a panel, too */ };
+enum {
+    LINE_FLOATS = 16, /* of a cache line of 64 bytes: a row of a panel, too */
+    MAX_TILE_ROWS = 12
+};
 
 typedef struct tile {
-    lanes row[TB_GEMM_ROWS][2];
+    lanes row[MAX_TILE_ROWS][2];
 } tile;
 
 /* step(0) .. step(m - 1), spelled out: compilers keep the tile in registers only where they need
@@ -33,24 +36,77 @@ typedef struct tile {
             step(4);                                                                               \
         if ((m) > 5)                                                                               \
             step(5);                                                                               \
+        if ((m) > 6)                                                                               \
+            step(6);                                                                               \
+        if ((m) > 7)                                                                               \
+            step(7);                                                                               \
+        if ((m) > 8)                                                                               \
+            step(8);                                                                               \
+        if ((m) > 9)                                                                               \
+            step(9);                                                                               \
+        if ((m) > 10)                                                                              \
+            step(10);                                                                              \
+        if ((m) > 11)                                                                              \
+            step(11);                                                                              \
     } while (0)
 
-LANES_INLINE void row_add(lanes row[2], float x, lanes low, lanes high)
+LANES_INLINE void row_add(lanes row[2], float x, lanes low, lanes high, int width)
 {
     row[0] = lanes_fma_one(x, low, row[0]);
-    row[1] = lanes_fma_one(x, high, row[1]);
+    if (width > 1)
+        row[1] = lanes_fma_one(x, high, row[1]);
 }
 
-/* tile += a[m rows][1] * b[1][16] */
-LANES_INLINE void tile_step(tile *t, const float *a, size_t lda, const float *b, int m)
+/* tile += a[m rows][1] * b[1][width lanes], the second lanes `apart` from the first */
+LANES_INLINE void tile_step(tile *t, const float *a, size_t lda, const float *b, size_t apart,
+                            int m, int width)
 {
-    lanes low = lanes_load(b), high = lanes_load(b + LANES);
-#define STEP(i) row_add(t->row[i], a[(i)*lda], low, high)
+    lanes low = lanes_load(b), high = width > 1 ? lanes_load(b + apart) : low;
+#define STEP(i) row_add(t->row[i], a[(i)*lda], low, high, width)
     FOR_ROWS(m, STEP);
 #undef STEP
 }
 
-LANES_INLINE void tile_run(tile *t, const float *a, size_t lda, const float *b, int m, int k)
+#ifdef LANES_QUAD
+/* Four steps of up to three rows: numbers of A come four at a time, and are used where they stand.
+ */
+LANES_INLINE void rows_quad_step(lanes row[][2], const float *a, size_t lda, const float *b, int m)
+{
+    lanes_quad quad[3];
+    quad[0] = lanes_quad_load(a);
+    if (m > 1)
+        quad[1] = lanes_quad_load(a + lda);
+    if (m > 2)
+        quad[2] = lanes_quad_load(a + 2 * lda);
+#define STEP(i, p)                                                                                 \
+    if (m > (i))                                                                                   \
+    row[i][0] = lanes_fma_quad(quad[i], p, low, row[i][0]),                                        \
+    row[i][1] = lanes_fma_quad(quad[i], p, high, row[i][1])
+#define STEPS(p)                                                                                   \
+    do {                                                                                           \
+        lanes low = lanes_load(b + (p)*TB_GEMM_COLUMNS);                                           \
+        lanes high = lanes_load(b + (p)*TB_GEMM_COLUMNS + LANES);                                  \
+        STEP(0, p);                                                                                \
+        STEP(1, p);                                                                                \
+        STEP(2, p);                                                                                \
+    } while (0)
+    STEPS(0);
+    STEPS(1);
+    STEPS(2);
+    STEPS(3);
+}
+
+LANES_INLINE void tile_quad_step(tile *t, const float *a, size_t lda, const float *b, int m)
+{
+    rows_quad_step(t->row, a, lda, b, m < 3 ? m : 3);
+    __asm__("" : "+r"(b)); /* load b again: 16 registers of it would push out sums */
+    if (m > 3)
+        rows_quad_step(t->row + 3, a + 3 * lda, lda, b, m - 3);
+}
+#endif
+
+LANES_INLINE void tile_run(tile *t, const float *a, size_t lda, const float *b, size_t apart, int m,
+                           int width, int k)
 {
 #define CLEAR(i)    t->row[i][0] = t->row[i][1] = lanes_set(0)
 #define PREFETCH(i) __builtin_prefetch((const void *)(next + (i) * sizeof *a * lda))
@@ -60,64 +116,105 @@ LANES_INLINE void tile_run(tile *t, const float *a, size_t lda, const float *b, 
         /* as a number: what is behind the last rows is no part of A */
         uintptr_t next = (uintptr_t)a + sizeof *a * (size_t)m * lda;
         FOR_ROWS(m, PREFETCH);
+#ifdef LANES_QUAD
+        for (; b + 4 * TB_GEMM_COLUMNS <= b_end; a += 4, b += 4 * TB_GEMM_COLUMNS)
+            tile_quad_step(t, a, lda, b, m);
+#endif
         for (; b < b_end; a++, b += TB_GEMM_COLUMNS)
-            tile_step(t, a, lda, b, m);
+            tile_step(t, a, lda, b, apart, m, width);
     }
 #undef CLEAR
 #undef PREFETCH
 }
 
-LANES_INLINE void row_store(float *c, const lanes row[2], bool adds)
+LANES_INLINE void row_store(float *c, const lanes row[2], int width, bool adds)
 {
     lanes_store(c, adds ? lanes_add(lanes_load(c), row[0]) : row[0]);
     c += LANES;
-    lanes_store(c, adds ? lanes_add(lanes_load(c), row[1]) : row[1]);
+    if (width > 1)
+        lanes_store(c, adds ? lanes_add(lanes_load(c), row[1]) : row[1]);
 }
 
-LANES_INLINE void tile_store(float *c, size_t ldc, const tile *t, int m, bool adds)
+LANES_INLINE void tile_store(float *c, size_t ldc, const tile *t, int m, int width, bool adds)
 {
-#define STORE(i) row_store(c + (i)*ldc, t->row[i], adds)
+#define STORE(i) row_store(c + (i)*ldc, t->row[i], width, adds)
     FOR_ROWS(m, STORE);
 #undef STORE
 }
 
-typedef void gemm_rows(float *c, size_t ldc, const float *a, size_t lda, const float *b, int k,
-                       bool adds);
+/* Rows of C by those of A and one panel of B, or two that are ldb apart. */
+typedef void gemm_rows(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t ldb,
+                       int k, bool adds);
 
 /* A function for each number of rows: the tile must be of constant size to live in registers. */
-#define DEFINE_GEMM(M)                                                                             \
-    static void gemm_##M(float *c, size_t ldc, const float *a, size_t lda, const float *b, int k,  \
-                         bool adds)                                                                \
+#define DEFINE_GEMM(name, m, width)                                                                \
+    static void name(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t ldb, \
+                     int k, bool adds)                                                             \
     {                                                                                              \
         tile t;                                                                                    \
-        tile_run(&t, a, lda, b, M, k);                                                             \
-        tile_store(c, ldc, &t, M, adds);                                                           \
+        tile_run(&t, a, lda, b, TILE_PANELS > 1 ? ldb : LANES, m, width, k);                       \
+        tile_store(c, ldc, &t, m, width, adds);                                                    \
     }
 
-DEFINE_GEMM(1)
-DEFINE_GEMM(2)
-DEFINE_GEMM(3)
-DEFINE_GEMM(4)
-DEFINE_GEMM(5)
-DEFINE_GEMM(6)
+DEFINE_GEMM(gemm_1, 1, 2)
+DEFINE_GEMM(gemm_2, 2, 2)
+DEFINE_GEMM(gemm_3, 3, 2)
+DEFINE_GEMM(gemm_4, 4, 2)
+DEFINE_GEMM(gemm_5, 5, 2)
+DEFINE_GEMM(gemm_6, 6, 2)
+#if TILE_PANELS > 1
+DEFINE_GEMM(gemm_7, 7, 2)
+DEFINE_GEMM(gemm_8, 8, 2)
+DEFINE_GEMM(gemm_9, 9, 2)
+DEFINE_GEMM(gemm_10, 10, 2)
+DEFINE_GEMM(gemm_11, 11, 2)
+DEFINE_GEMM(gemm_12, 12, 2)
+DEFINE_GEMM(gemm_1_odd, 1, 1)
+DEFINE_GEMM(gemm_2_odd, 2, 1)
+DEFINE_GEMM(gemm_3_odd, 3, 1)
+DEFINE_GEMM(gemm_4_odd, 4, 1)
+DEFINE_GEMM(gemm_5_odd, 5, 1)
+DEFINE_GEMM(gemm_6_odd, 6, 1)
+DEFINE_GEMM(gemm_7_odd, 7, 1)
+DEFINE_GEMM(gemm_8_odd, 8, 1)
+DEFINE_GEMM(gemm_9_odd, 9, 1)
+DEFINE_GEMM(gemm_10_odd, 10, 1)
+DEFINE_GEMM(gemm_11_odd, 11, 1)
+DEFINE_GEMM(gemm_12_odd, 12, 1)
+#endif
 
-/* Panel by panel: one stays in the first-level cache while all rows pass. */
+/* [panels - 1][rows - 1] */
+static gemm_rows *const gemm_tiles[TILE_PANELS][TILE_ROWS] = {
+#if TILE_PANELS > 1
+    {gemm_1_odd, gemm_2_odd, gemm_3_odd, gemm_4_odd, gemm_5_odd, gemm_6_odd, gemm_7_odd, gemm_8_odd,
+     gemm_9_odd, gemm_10_odd, gemm_11_odd, gemm_12_odd},
+    {gemm_1, gemm_2, gemm_3, gemm_4, gemm_5, gemm_6, gemm_7, gemm_8, gemm_9, gemm_10, gemm_11,
+     gemm_12},
+#else
+    {gemm_1, gemm_2, gemm_3, gemm_4, gemm_5, gemm_6},
+#endif
+};
+
+/* Panels in turn: they stay in the first-level cache while all rows pass. Tiles are about equally
+ * high, for a low one waits for its sums. */
 static void gemm(const tb_gemm_block *g)
 {
-    static gemm_rows *const by_rows[TB_GEMM_ROWS + 1] = {NULL,   gemm_1, gemm_2, gemm_3,
-                                                         gemm_4, gemm_5, gemm_6};
-    for (int p = 0; p < g->n_panels; p++) {
-        const float *b = g->b + (size_t)p * g->ldb;
+    int n_tiles = (g->m + TILE_ROWS - 1) / TILE_ROWS;
+    for (int p = 0; p < g->n_panels; p += TILE_PANELS) {
+        int n_panels = g->n_panels - p < TILE_PANELS ? g->n_panels - p : TILE_PANELS;
+        const float *a = g->a, *b = g->b + (size_t)p * g->ldb;
         float *c = g->c + (size_t)p * TB_GEMM_COLUMNS;
-        for (int row = 0; row < g->m; row += TB_GEMM_ROWS) {
-            int m = g->m - row < TB_GEMM_ROWS ? g->m - row : TB_GEMM_ROWS;
-            by_rows[m](c + (size_t)row * g->ldc, g->ldc, g->a + (size_t)row * g->lda, g->lda, b,
-                       g->k, g->adds);
+        for (int tiles = n_tiles, rows = g->m; tiles > 0; tiles--) {
+            int m = (rows + tiles - 1) / tiles;
+            gemm_tiles[n_panels - 1][m - 1](c, g->ldc, a, g->lda, b, g->ldb, g->k, g->adds);
+            rows -= m;
+            a += (size_t)m * g->lda;
+            c += (size_t)m * g->ldc;
         }
     }
 }
 
-/* Columns p .. p+7 of up to 8 rows (NULL: none) to 8 half rows of a panel. */
+/* A square of LANES columns from p and rows (NULL: none) to as many parts of rows of a panel. */
 LANES_INLINE void pack_block(float *panel, const float *const rows[LANES], size_t p)
 {
     lanes block[LANES];
@@ -130,7 +227,7 @@ LANES_INLINE void pack_block(float *panel, const float *const rows[LANES], size_
 
 static void pack_rows(float *panel, const float *rows, size_t ld, int n_rows, int k)
 {
-    for (int half = 0; half < 2; half++, panel += LANES) {
+    for (int half = 0; half < TB_GEMM_COLUMNS / LANES; half++, panel += LANES) {
         const float *row[LANES];
         for (int r = 0; r < LANES; r++) {
             int i = half * LANES + r;

@@ -19,9 +19,9 @@ enum {
 
 typedef struct tb_kernels tb_kernels;
 
-/* The variant `name`: "ref", "avx2", "neon"; NULL, "" or "auto": the best of this machine.
- * BAD_INPUT for a name that does not exist, UNSUPPORTED for one that this machine cannot run; both
- * list those that it can. */
+/* The variant `name`: "ref", "avx2", "avx512", "neon"; NULL, "" or "auto": the best of this
+ * machine. BAD_INPUT for a name that does not exist, UNSUPPORTED for one that this machine cannot
+ * run; both list those that it can. */
 TB_MUST_USE tb_status tb_kernels_choose(const char *name, const tb_kernels **out, tb_error *err);
 const char *tb_kernels_name(const tb_kernels *kernels);
 

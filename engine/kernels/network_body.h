@@ -11,9 +11,12 @@
 #include "engine/kernels/functions_body.h"
 #include "engine/kernels/gemm_body.h"
 
-enum { PARTIALS = 2 * LANES /* of a sum along a row */ };
+enum {
+    PARTIALS = 16, /* of a sum along a row */
+    PARTIAL_LANES = PARTIALS / LANES
+};
 
-/* n <= 8 floats, zeros behind them */
+/* n <= LANES floats, zeros behind them */
 LANES_INLINE lanes load_part(const float *p, size_t n)
 {
     float padded[LANES] = {0};
@@ -142,8 +145,8 @@ static void scale_shift(float *out, const float *in, size_t ld, const float *sca
     }
 }
 
-/* The moments of n_lanes * 8 channels, or of `part` of 8: the rows come from cache the second time.
- */
+/* The moments of n_lanes * LANES channels, or of `part` of LANES: the rows come from cache the
+ * second time. */
 LANES_INLINE void moments_block(float *sum, float *m2, const float *in, size_t ld, int n_rows,
                                 int n_lanes, size_t part)
 {
@@ -183,26 +186,29 @@ static void channel_moments(float *sum, float *m2, const float *in, size_t ld, i
 }
 
 /* s[i] += s[i + 8], then 4, 2, 1 */
-LANES_INLINE float add_partials(lanes low, lanes high)
+LANES_INLINE float add_partials(const lanes partial[PARTIAL_LANES])
 {
     float s[LANES];
-    lanes_store(s, lanes_add(low, high));
+    lanes sum = partial[0];
+    for (int h = 1; h < PARTIAL_LANES; h++)
+        sum = lanes_add(sum, partial[h]);
+    lanes_store(s, sum);
     for (int half = LANES / 2; half > 0; half /= 2)
         for (int i = 0; i < half; i++)
             s[i] += s[i + half];
     return s[0];
 }
 
-/* A step takes 8 elements of a row, may replace them, and gives what is added up. */
+/* A step takes LANES elements of a row, may replace them, and gives what is added up. */
 typedef lanes row_step(lanes *x, lanes a, lanes b);
 
 /* n <= 16 elements at the end of a row. */
-LANES_INLINE void row_rest(lanes partial[2], float *out, const float *in, lanes a, lanes b,
-                           size_t n, row_step *step)
+LANES_INLINE void row_rest(lanes partial[PARTIAL_LANES], float *out, const float *in, lanes a,
+                           lanes b, size_t n, row_step *step)
 {
     float padded[PARTIALS] = {0}, terms[PARTIALS];
     memcpy(padded, in, sizeof *in * n);
-    for (int h = 0; h < 2; h++) {
+    for (int h = 0; h < PARTIAL_LANES; h++) {
         lanes x = lanes_load(padded + h * LANES);
         lanes_store(terms + h * LANES, step(&x, a, b));
         lanes_store(padded + h * LANES, x);
@@ -211,17 +217,19 @@ LANES_INLINE void row_rest(lanes partial[2], float *out, const float *in, lanes 
         terms[i] = 0;
     if (out != NULL)
         memcpy(out, padded, sizeof *out * n);
-    for (int h = 0; h < 2; h++)
+    for (int h = 0; h < PARTIAL_LANES; h++)
         partial[h] = lanes_add(partial[h], lanes_load(terms + h * LANES));
 }
 
 /* The sum16 of what step gives, and its elements to out; NULL: nowhere. */
 LANES_INLINE float row_run(float *out, const float *in, float a, float b, size_t n, row_step *step)
 {
-    lanes partial[2] = {lanes_set(0), lanes_set(0)}, va = lanes_set(a), vb = lanes_set(b);
+    lanes partial[PARTIAL_LANES], va = lanes_set(a), vb = lanes_set(b);
     size_t i = 0;
+    for (int h = 0; h < PARTIAL_LANES; h++)
+        partial[h] = lanes_set(0);
     for (; i + PARTIALS <= n; i += PARTIALS)
-        for (size_t h = 0; h < 2; h++) {
+        for (size_t h = 0; h < PARTIAL_LANES; h++) {
             lanes x = lanes_load(in + i + h * LANES);
             partial[h] = lanes_add(partial[h], step(&x, va, vb));
             if (out != NULL)
@@ -229,7 +237,7 @@ LANES_INLINE float row_run(float *out, const float *in, float a, float b, size_t
         }
     if (i < n)
         row_rest(partial, out != NULL ? out + i : NULL, in + i, va, vb, n - i, step);
-    return add_partials(partial[0], partial[1]);
+    return add_partials(partial);
 }
 
 LANES_INLINE lanes sum_step(lanes *x, lanes a, lanes b)
@@ -275,21 +283,22 @@ static void layer_norm(float *out, const float *in, const float *gain, const flo
     }
 }
 
-/* Of zeros it may be either, and NaN may be lost: the distances from it are the same, and NaN. */
+/* Of numbers; -infinity where there is none. Of zeros it may be either: the distances from it are
+ * the same. */
 LANES_INLINE float row_max(const float *x, size_t n)
 {
     lanes max[4];
     size_t i = 0;
-    max[0] = max[1] = max[2] = max[3] = lanes_set(x[0]);
+    max[0] = max[1] = max[2] = max[3] = lanes_set(-INFINITY);
     for (; i + 4 * LANES <= n; i += 4 * LANES)
         for (size_t l = 0; l < 4; l++)
-            max[l] = lanes_max(max[l], lanes_load(x + i + l * LANES));
-    float each[LANES], best = x[0];
+            max[l] = lanes_max(lanes_load(x + i + l * LANES), max[l]);
+    float each[LANES], best = -INFINITY;
     lanes_store(each, lanes_max(lanes_max(max[0], max[1]), lanes_max(max[2], max[3])));
     for (int l = 0; l < LANES; l++)
         best = best > each[l] ? best : each[l];
     for (; i < n; i++)
-        best = best > x[i] ? best : x[i];
+        best = x[i] > best ? x[i] : best;
     return best;
 }
 
@@ -300,11 +309,11 @@ static float softmax(float *x, int n, float factor)
 
 #define NETWORK_KERNELS                                                                            \
     {                                                                                              \
-        .gemm = gemm, .gemm_panels = 1, .widen_f16 = widen_f16, .widen_bf16 = widen_bf16,          \
-        .pack_rows = pack_rows, .add = add, .add_twice = add_twice, .silu = silu,                  \
-        .quick_gelu = quick_gelu, .gelu = gelu, .geglu = geglu, .scale_shift = scale_shift,        \
-        .channel_moments = channel_moments, .layer_norm = layer_norm, .softmax = softmax,          \
-        .scale = scale,                                                                            \
+        .gemm = gemm, .gemm_panels = TILE_PANELS, .widen_f16 = widen_f16,                          \
+        .widen_bf16 = widen_bf16, .pack_rows = pack_rows, .add = add, .add_twice = add_twice,      \
+        .silu = silu, .quick_gelu = quick_gelu, .gelu = gelu, .geglu = geglu,                      \
+        .scale_shift = scale_shift, .channel_moments = channel_moments, .layer_norm = layer_norm,  \
+        .softmax = softmax, .scale = scale,                                                        \
     }
 
 #endif

@@ -89,6 +89,6 @@ struct tb_kernels {
 };
 
 extern const tb_frame_kernels tb_frames_ref, tb_frames_avx2, tb_frames_neon;
-extern const tb_network_kernels tb_network_ref, tb_network_avx2, tb_network_neon;
+extern const tb_network_kernels tb_network_ref, tb_network_avx2, tb_network_avx512, tb_network_neon;
 
 #endif

@@ -6,6 +6,7 @@
 #include "engine/os/cpu.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #if defined(__x86_64__)
@@ -71,6 +72,25 @@ tb_cpu_features tb_cpu_detect(void)
     f.neon = true;
 #endif
     return f;
+}
+
+tb_cpu_model tb_cpu_identify(void)
+{
+    tb_cpu_model m = {{0}, 0};
+#if defined(__x86_64__)
+    unsigned eax, ebx, ecx, edx;
+    if (__get_cpuid(0, &eax, &ebx, &ecx, &edx) == 0)
+        return m;
+    memcpy(m.vendor, &ebx, 4); /* in this order of registers */
+    memcpy(m.vendor + 4, &edx, 4);
+    memcpy(m.vendor + 8, &ecx, 4);
+    if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0)
+        return m;
+    m.family = (int)(eax >> 8 & 15);
+    if (m.family == 15) /* the extension counts from there */
+        m.family += (int)(eax >> 20 & 255);
+#endif
+    return m;
 }
 
 void tb_cpu_describe(char *out, size_t cap)

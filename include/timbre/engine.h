@@ -27,7 +27,7 @@ typedef struct timbre_engine_options {
     timbre_log_fn log;     /* NULL: silent */
     void *log_user;
     timbre_log_level log_level;
-    const char *cpu;       /* kernels: "auto", "ref", "avx2", "neon"; NULL: auto */
+    const char *cpu;       /* kernels: "auto", "ref", "avx2", "avx512", "neon"; NULL: auto */
     const char *tokenizer; /* folder with vocab.json and merges.txt for models without their own;
                               NULL or "": none */
 } timbre_engine_options;

@@ -82,7 +82,7 @@ static const tb_kernels *ref_table(void)
 /* Runs `check` with each variant of this machine. */
 static void for_each_variant(void (*check)(const tb_kernels *const table[2]))
 {
-    static const char *const names[] = {"avx2", "neon"};
+    static const char *const names[] = {"avx2", "avx512", "neon"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const tb_kernels *table[2] = {ref_table(), NULL};
         if (tb_kernels_choose(names[i], &table[1], NULL) == TIMBRE_OK)

@@ -20,7 +20,7 @@
 
 enum { N_DRAWS = 60, N_HASHED = 24, FLOATS = CASE_FLOATS + 64 };
 
-static const char *const variants[] = {"ref", "avx2", "neon"};
+static const char *const variants[] = {"ref", "avx2", "avx512", "neon"};
 enum { N_VARIANTS = sizeof variants / sizeof *variants };
 
 /* NULL: not of this machine */

@@ -35,7 +35,7 @@ static void fill(float *v, size_t n, uint64_t seed, float amplitude, float offse
 
 static void for_each_variant(void (*check)(void))
 {
-    static const char *const names[] = {"ref", "avx2", "neon"};
+    static const char *const names[] = {"ref", "avx2", "avx512", "neon"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const tb_kernels *table;
         if (tb_kernels_choose(names[i], &table, NULL) != TIMBRE_OK)

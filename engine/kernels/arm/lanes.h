@@ -8,6 +8,9 @@
 #define LANES_INLINE                                                                               \
     static inline __attribute__((always_inline)) /* butterflies live in registers */
 
+#define TILE_ROWS   6 /* of the matrix product: 12 accumulators */
+#define TILE_PANELS 1
+
 enum { LANES = 8 };
 
 typedef float32x4x2_t lanes;
@@ -101,6 +104,19 @@ static inline lanes lanes_fma_one(float a, lanes b, lanes c)
 {
     return (lanes){{vfmaq_n_f32(c.val[0], b.val[0], a), vfmaq_n_f32(c.val[1], b.val[1], a)}};
 }
+
+#define LANES_QUAD
+typedef float32x4_t lanes_quad;
+
+static inline lanes_quad lanes_quad_load(const float *p)
+{
+    return vld1q_f32(p);
+}
+
+/* lanes_fma_one of number i of a, a constant */
+#define lanes_fma_quad(a, i, b, c)                                                                 \
+    ((lanes){{vfmaq_laneq_f32((c).val[0], (b).val[0], a, i),                                       \
+              vfmaq_laneq_f32((c).val[1], (b).val[1], a, i)}})
 
 /* Not vmaxq_f32: that makes a NaN of one in either. */
 static inline lanes lanes_max(lanes a, lanes b)

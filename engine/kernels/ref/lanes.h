@@ -8,6 +8,9 @@
 
 #define LANES_INLINE static inline /* for what is written over lanes */
 
+#define TILE_ROWS   6 /* of the matrix product: 12 accumulators */
+#define TILE_PANELS 1
+
 enum { LANES = 8 };
 
 typedef struct lanes {

@@ -8,6 +8,9 @@
 #define LANES_INLINE                                                                               \
     static inline __attribute__((always_inline)) /* butterflies live in registers */
 
+#define TILE_ROWS   6 /* of the matrix product: 12 accumulators */
+#define TILE_PANELS 1
+
 enum { LANES = 8 };
 
 typedef __m256 lanes;
