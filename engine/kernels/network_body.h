@@ -188,15 +188,10 @@ static void channel_moments(float *sum, float *m2, const float *in, size_t ld, i
 /* s[i] += s[i + 8], then 4, 2, 1 */
 LANES_INLINE float add_partials(const lanes partial[PARTIAL_LANES])
 {
-    float s[LANES];
     lanes sum = partial[0];
     for (int h = 1; h < PARTIAL_LANES; h++)
         sum = lanes_add(sum, partial[h]);
-    lanes_store(s, sum);
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; i++)
-            s[i] += s[i + half];
-    return s[0];
+    return lanes_fold(sum);
 }
 
 /* A step takes LANES elements of a row, may replace them, and gives what is added up. */

@@ -142,6 +142,13 @@ static inline lanes lanes_select_le(lanes a, lanes b, lanes yes, lanes no)
                     vbslq_f32(vcleq_f32(a.val[1], b.val[1]), yes.val[1], no.val[1])}};
 }
 
+static inline float lanes_fold(lanes a)
+{
+    float32x4_t sum = vaddq_f32(a.val[0], a.val[1]);
+    float32x2_t half = vadd_f32(vget_low_f32(sum), vget_high_f32(sum));
+    return vget_lane_f32(half, 0) + vget_lane_f32(half, 1);
+}
+
 static inline float32x4_t add_exponent(float32x4_t a, float32x4_t n)
 {
     uint32x4_t power = vshlq_n_u32(vreinterpretq_u32_f32(n), 23);
