@@ -21,6 +21,7 @@ enum {
     TILE_FLOATS = 32 << 10, /* of queries, and of sums */
     MAX_PANELS = 8,         /* of a tile */
     MAX_GROUP = 4,          /* panels that one call of the gemm kernel takes */
+    LINE_FLOATS = 16,       /* of a cache */
     LD_SPARE = 16           /* rows never share sets of a cache */
 };
 
@@ -99,18 +100,37 @@ typedef struct tile {
     float *weights; /* [n_panels][block_keys][16]; the scores where there is one panel */
 } tile;
 
+/* Rows from .. to-1 of a head, of which it has few lines each: no processor guesses them. */
+static void prefetch_rows(const float *part, size_t ld, int from, int to, int head_dim)
+{
+    for (int row = from; row < to; row++) {
+        const float *at = part + (size_t)row * ld;
+        for (int c = 0; c < head_dim; c += LINE_FLOATS)
+            __builtin_prefetch(at + c);
+        __builtin_prefetch(at + head_dim - 1);
+    }
+}
+
+/* Queries of the group, and in advance those of the next one and where this one's results go. */
 static void pack_queries(const group *g)
 {
     const run *r = g->r;
     const tb_attention *a = r->a;
+    const tb_network_kernels *kernels = r->nn->kernels->network;
+    const float *q = r->q + offset_of(a, g->head, a->n_queries, a->ldq);
+    const float *out = r->out + offset_of(a, g->head, a->n_queries, a->ldo);
     size_t len = (size_t)a->head_dim * COLUMNS;
-    const float *q = r->q + offset_of(a, g->head, a->n_queries, a->ldq) + (size_t)g->first * a->ldq;
-    for (int p = 0; p < g->n_panels; p++)
-        r->nn->kernels->network->pack_rows(
-            g->queries + (size_t)p * len, q + (size_t)(p * COLUMNS) * a->ldq, a->ldq,
-            min_int(COLUMNS, a->n_queries - g->first - p * COLUMNS), a->head_dim);
-    r->nn->kernels->network->scale(g->queries, g->queries, (float)((double)a->scale * LOG2_E),
-                                   (size_t)g->n_panels * len);
+    int end = min_int(g->first + g->n_panels * COLUMNS, a->n_queries);
+    int next_end = min_int(end + g->n_panels * COLUMNS, a->n_queries);
+    prefetch_rows(q, a->ldq, end, next_end, a->head_dim);
+    prefetch_rows(out, a->ldo, g->first, end, a->head_dim);
+    for (int p = 0; p < g->n_panels; p++) {
+        int row = g->first + p * COLUMNS;
+        kernels->pack_rows(g->queries + (size_t)p * len, q + (size_t)row * a->ldq, a->ldq,
+                           min_int(COLUMNS, end - row), a->head_dim);
+    }
+    kernels->scale(g->queries, g->queries, (float)((double)a->scale * LOG2_E),
+                   (size_t)g->n_panels * len);
     for (int i = 0; i < g->n_panels * COLUMNS; i++) {
         g->max[i] = -FLT_MAX;
         g->weight_sum[i] = 0;
@@ -197,6 +217,8 @@ static void attend_block(const tile *t, int block)
     int from = block * t->r->block_keys, n = min_int(t->r->block_keys, t->n_keys - from);
     for (int i = 0; i < t->n_groups; i++) {
         const group *g = &t->groups[i];
+        if (block == 0)
+            pack_queries(g);
         find_scores(t, g, from, n);
         if (t->r->a->is_causal)
             mask_scores(t, g, from, n);
@@ -260,7 +282,6 @@ static void start_tile(tile *t, const run *r, int i_tile, float *scratch)
         t->groups[i].max = t->groups[i].sums + (size_t)n * panel;
         t->groups[i].weight_sum = t->groups[i].max + n * COLUMNS;
         own = t->groups[i].weight_sum + n * COLUMNS;
-        pack_queries(&t->groups[i]);
     }
 }
 
