@@ -1,5 +1,6 @@
 #include "network_cases.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,15 +89,22 @@ static void run_layer_norm(const tb_network_kernels *k, float *out, const case_i
     k->layer_norm(out, in->a, in->b, in->c, in->width, 1e-5f);
 }
 
-/* The last column is their sum. */
+/* Weights, then rows of largest scores, sums and factors; -FLT_MAX for the first of blocks. */
 static void run_softmax(const tb_network_kernels *k, float *out, const case_inputs *in)
 {
-    int n = in->width - 1;
-    memmove(out, in->a, sizeof *out * (size_t)n);
-    if (n > 0)
-        out[n] = k->softmax(out, n, 0.125f);
-    else
-        out[n] = 0;
+    int n = in->n_rows - 3;
+    float *state = out + (size_t)n * TB_GEMM_COLUMNS;
+    for (int i = 0; i < TB_GEMM_COLUMNS; i++) {
+        state[i] = in->flag ? -FLT_MAX : in->b[i];
+        state[TB_GEMM_COLUMNS + i] = in->flag ? 0 : in->c[i];
+    }
+    k->softmax(&(tb_softmax_block){.weights = out,
+                                   .scores = in->a,
+                                   .ld = in->lda,
+                                   .n = n,
+                                   .max = state,
+                                   .sum = state + TB_GEMM_COLUMNS,
+                                   .factor = state + 2 * TB_GEMM_COLUMNS});
 }
 
 const network_case network_cases[] = {
@@ -126,8 +134,8 @@ const network_case network_cases[] = {
      .digest = "b86105101d7652778c87c6e46625aee3896998e3ce7d274fe826d6980c29cf8b"},
     {"layer_norm", run_layer_norm, 1, 1, CASE_MAX_WIDTH, .is_map = true,
      .digest = "31550dfcdefbfb8cdc63777b689732a4e937e905bff621f335ef7309d6355b0d"},
-    {"softmax", run_softmax, 1, 1, CASE_MAX_WIDTH,
-     .digest = "e51c4ca952658a9094ad0eba71d4eb6b74f02edb082478993c363d349c498ef8"},
+    {"softmax", run_softmax, 4, CASE_MAX_ROWS, -TB_GEMM_COLUMNS, true,
+     .digest = "9b6f90015c354dd56b830e23f44f1b3f59696385c3a1c548edf74a42ae18328a"},
 };
 const int n_network_cases = sizeof network_cases / sizeof *network_cases;
 
