@@ -39,6 +39,22 @@ typedef struct tb_gemm_block {
     bool adds;
 } tb_gemm_block;
 
+/*
+ * The weights of n >= 1 keys for 16 queries, by scores that are logarithms to base 2:
+ *   new max = the largest of max and the column's scores that are numbers
+ *   factor = 2^(max - new max), weights = 2^(score - new max), sum = fma(sum, factor, their sum)
+ * Their sum: key i goes to partial i mod 4, in order of i from +0; then (0 + 2) + (1 + 3). 2^x is
+ * within 1 unit in the last place, and +0 below -126.5. NaN is NaN in weights and sum.
+ */
+typedef struct tb_softmax_block {
+    float *weights;      /* [n][16]; may be scores where ld is 16 */
+    const float *scores; /* n rows of ld floats */
+    size_t ld;
+    int n;
+    float *max, *sum; /* [16] of the blocks before; -FLT_MAX and 0 for the first one */
+    float *factor;    /* [16] by which what was made of the blocks before is too large */
+} tb_softmax_block;
+
 typedef struct tb_network_kernels {
     void (*gemm)(const tb_gemm_block *block);
     int gemm_panels; /* that a call should have at least, for speed */
@@ -70,9 +86,8 @@ typedef struct tb_network_kernels {
      * fma((x - mean) * r, gain, bias). */
     void (*layer_norm)(float *out, const float *in, const float *gain, const float *bias, int n,
                        float eps);
-    /* x[i] = exp((x[i] - max) * scale) for i < n, and their sum16. scale > 0; n >= 1. The caller
-     * divides what it makes of them. NaN in the row is NaN there and in the sum. */
-    float (*softmax)(float *x, int n, float scale);
+    /* A block of keys of an attention with online softmax. */
+    void (*softmax)(const tb_softmax_block *block);
     /* out[i] = in[i] * factor */
     void (*scale)(float *out, const float *in, float factor, size_t n);
 } tb_network_kernels;

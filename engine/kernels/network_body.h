@@ -10,6 +10,7 @@
 
 #include "engine/kernels/functions_body.h"
 #include "engine/kernels/gemm_body.h"
+#include "engine/kernels/softmax_body.h"
 
 enum {
     PARTIALS = 16, /* of a sum along a row */
@@ -248,12 +249,6 @@ LANES_INLINE lanes square_step(lanes *x, lanes mean, lanes b)
     return lanes_mul(d, d);
 }
 
-LANES_INLINE lanes exp_step(lanes *x, lanes max, lanes factor)
-{
-    *x = lanes_exp(lanes_mul(lanes_sub(*x, max), factor));
-    return *x;
-}
-
 LANES_INLINE lanes normal_lanes(lanes x, lanes mean, lanes r, lanes gain, lanes bias)
 {
     return lanes_fma(lanes_mul(lanes_sub(x, mean), r), gain, bias);
@@ -276,30 +271,6 @@ static void layer_norm(float *out, const float *in, const float *gain, const flo
                                 load_part(bias + i, rest)),
                    rest);
     }
-}
-
-/* Of numbers; -infinity where there is none. Of zeros it may be either: the distances from it are
- * the same. */
-LANES_INLINE float row_max(const float *x, size_t n)
-{
-    lanes max[4];
-    size_t i = 0;
-    max[0] = max[1] = max[2] = max[3] = lanes_set(-INFINITY);
-    for (; i + 4 * LANES <= n; i += 4 * LANES)
-        for (size_t l = 0; l < 4; l++)
-            max[l] = lanes_max(lanes_load(x + i + l * LANES), max[l]);
-    float each[LANES], best = -INFINITY;
-    lanes_store(each, lanes_max(lanes_max(max[0], max[1]), lanes_max(max[2], max[3])));
-    for (int l = 0; l < LANES; l++)
-        best = best > each[l] ? best : each[l];
-    for (; i < n; i++)
-        best = x[i] > best ? x[i] : best;
-    return best;
-}
-
-static float softmax(float *x, int n, float factor)
-{
-    return row_run(x, x, row_max(x, (size_t)n), factor, (size_t)n, exp_step);
 }
 
 #define NETWORK_KERNELS                                                                            \

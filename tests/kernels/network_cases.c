@@ -1,5 +1,6 @@
 #include "network_cases.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,15 +94,22 @@ static void run_layer_norm(const tb_network_kernels *k, float *out, const case_i
     k->layer_norm(out, in->a, in->b, in->c, in->width, 1e-5f);
 }
 
-/* The last column is their sum. */
+/* Weights, then rows of largest scores, sums and factors; -FLT_MAX for the first of blocks. */
 static void run_softmax(const tb_network_kernels *k, float *out, const case_inputs *in)
 {
-    int n = in->width - 1;
-    memmove(out, in->a, sizeof *out * (size_t)n);
-    if (n > 0)
-        out[n] = k->softmax(out, n, 0.125f);
-    else
-        out[n] = 0;
+    int n = in->n_rows - 3;
+    float *state = out + (size_t)n * TB_GEMM_COLUMNS;
+    for (int i = 0; i < TB_GEMM_COLUMNS; i++) {
+        state[i] = in->flag ? -FLT_MAX : in->b[i];
+        state[TB_GEMM_COLUMNS + i] = in->flag ? 0 : in->c[i];
+    }
+    k->softmax(&(tb_softmax_block){.weights = out,
+                                   .scores = in->a,
+                                   .ld = in->lda,
+                                   .n = n,
+                                   .max = state,
+                                   .sum = state + TB_GEMM_COLUMNS,
+                                   .factor = state + 2 * TB_GEMM_COLUMNS});
 }
 
 const network_case network_cases[] = {
@@ -115,7 +123,8 @@ const network_case network_cases[] = {
      .digest = "0f9ae291beb3a42e977759af6956e92ed1aea73ea706b2517dec5701e063238f"},
     {"add", run_add, 1, 1, CASE_MAX_WIDTH, .is_map = true,
      .digest = "42233495d8c02cba383a63419d9e6e4d06da756d0eaa9311b835271f1a2f66dd"},
-    {"add_twice", run_add_twice, 1, 1, CASE_MAX_WIDTH, .is_map = true, .digest = "6a8b2e713a26d2dae13c24a85c4fb3ff0fff0aa57393789693dbd2ce877a2225"},
+    {"add_twice", run_add_twice, 1, 1, CASE_MAX_WIDTH, .is_map = true,
+     .digest = "6a8b2e713a26d2dae13c24a85c4fb3ff0fff0aa57393789693dbd2ce877a2225"},
     {"silu", run_silu, 1, 1, CASE_MAX_WIDTH, .is_map = true,
      .digest = "d18d24d8eacb70992dbeaf84a7f8983861c870b55ac7fada422d7dd042a0c2ea"},
     {"quick_gelu", run_quick_gelu, 1, 1, CASE_MAX_WIDTH, .is_map = true,
@@ -132,8 +141,8 @@ const network_case network_cases[] = {
      .digest = "b86105101d7652778c87c6e46625aee3896998e3ce7d274fe826d6980c29cf8b"},
     {"layer_norm", run_layer_norm, 1, 1, CASE_MAX_WIDTH, .is_map = true,
      .digest = "31550dfcdefbfb8cdc63777b689732a4e937e905bff621f335ef7309d6355b0d"},
-    {"softmax", run_softmax, 1, 1, CASE_MAX_WIDTH,
-     .digest = "6f6559b9bb0e1a523698188b8bdb6ab6e936210af6b2ed03d9e7b7d53510c703"},
+    {"softmax", run_softmax, 4, CASE_MAX_ROWS, -TB_GEMM_COLUMNS, true,
+     .digest = "9b6f90015c354dd56b830e23f44f1b3f59696385c3a1c548edf74a42ae18328a"},
 };
 const int n_network_cases = sizeof network_cases / sizeof *network_cases;
 
