@@ -21,7 +21,7 @@ enum {
     MAX_TILES = 192,
     MIN_TILES = 48,
     TILE_MULTIPLE = 12,   /* what gemm kernels take at once */
-    V_FLOATS = 2 << 20,   /* of a block, about */
+    V_FLOATS = 3 << 20,   /* of a block, about */
     TASKS_PER_THREAD = 4, /* of a round */
     U_PANEL_FLOATS = TB_WINOGRAD_DEPTH * TB_GEMM_COLUMNS,
     U_PLANE_FLOATS = GROUP_PANELS * U_PANEL_FLOATS + LINE_FLOATS,
