@@ -1,8 +1,10 @@
 /*
  * 3x3 convolutions of Stable Diffusion 1.5's UNet (two pictures) and decoder with fp16 weights, by
  * products of all taps and by Winograd, in turn, beside the gemm kernel alone on data of the first
- * cache: rates count the direct products. tb_conv_is_winograd comes from this table. Arguments: the
- * number of threads (1), then the tiles of a block (the engine's choice).
+ * cache: rates count the direct products. tb_conv_is_winograd comes from this table.
+ *
+ * bench_conv [THREADS [TILES [N SIDE C_IN C_OUT]]]: 1 thread unless told, as many tiles in a block
+ * as the engine takes (0), and a shape instead of the table.
  */
 #include <math.h>
 #include <stdio.h>
@@ -174,8 +176,6 @@ int main(int argc, char **argv)
     tb_nn nn;
     tb_error err = {0};
     int n_threads = argc > 1 ? atoi(argv[1]) : 1, block_tiles = argc > 2 ? atoi(argv[2]) : 0;
-    int first = argc > 3 ? atoi(argv[3]) : 0, n = sizeof shapes / sizeof *shapes;
-    int end = argc > 4 ? atoi(argv[4]) : n;
     if (tb_kernels_choose(getenv("TIMBRE_CPU"), &kernels, &err) != TIMBRE_OK ||
         tb_pool_new(n_threads, &pool, &err) != TIMBRE_OK) {
         fprintf(stderr, "bench_conv: %s\n", err.message);
@@ -183,7 +183,10 @@ int main(int argc, char **argv)
     }
     tb_nn_init(&nn, kernels, pool);
     printf("%s, %d threads\n", tb_kernels_name(kernels), tb_pool_n_threads(pool));
-    for (int i = first; i < end && i < n; i++)
+    if (argc > 6)
+        measure(&nn, &(shape){atoi(argv[3]), atoi(argv[4]), atoi(argv[5]), atoi(argv[6])},
+                block_tiles);
+    for (size_t i = 0; argc <= 6 && i < sizeof shapes / sizeof *shapes; i++)
         measure(&nn, &shapes[i], block_tiles);
     tb_nn_deinit(&nn);
     tb_pool_free(pool);

@@ -159,11 +159,82 @@ static void bits_do_not_depend_on_blocks(void **state)
     free_case(&c);
 }
 
+static void run_direct(tb_nn *nn, void *user)
+{
+    winograd_case *c = user;
+    tb_conv_run_direct(nn, c->out, &c->in, &c->conv, c->residual);
+}
+
+static void run_chosen(tb_nn *nn, void *user)
+{
+    winograd_case *c = user;
+    tb_conv_run(nn, c->out, &c->in, &c->conv, c->residual);
+}
+
+typedef struct choice {
+    int h, w, c_in, c_out, kernel, stride;
+    bool is_winograd;
+} choice;
+
+/* A change of these is one of the numbers that the engine computes: of its version. */
+static const choice choices[] = {
+    {64, 64, 320, 320, 3, 1, true},  {8, 8, 2560, 1280, 3, 1, true},
+    {64, 256, 640, 640, 3, 1, true}, {512, 512, 128, 3, 3, 1, true},
+    {64, 64, 320, 4, 3, 1, true},    {64, 64, 8, 32, 3, 1, true},
+    {3, 3, 64, 64, 3, 1, true},      {5, 5, 64, 64, 3, 1, true},
+    {8, 2, 1280, 1280, 3, 1, true},  {8, 1, 1280, 1280, 3, 1, false},
+    {2, 2, 64, 64, 3, 1, false},     {1, 100, 64, 64, 3, 1, false},
+    {64, 64, 4, 320, 3, 1, false},   {64, 64, 7, 64, 3, 1, false},
+    {64, 64, 320, 320, 3, 2, false}, {64, 64, 320, 320, 1, 1, false},
+};
+
+static void shapes_alone_choose_the_way(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+        const choice *c = &choices[i];
+        tb_conv conv = {.c_in = c->c_in, .kernel = c->kernel, .stride = c->stride};
+        conv.pad_before = conv.pad_after = c->kernel / 2;
+        conv.matrix.n_out = c->c_out;
+        if (tb_conv_is_winograd(&conv, c->h, c->w) != c->is_winograd)
+            fail_msg("%d x %d, %d to %d channels: the other way", c->h, c->w, c->c_in, c->c_out);
+    }
+}
+
+/* The two ways differ in bits, so that these tell which one ran. */
+static void the_chosen_way_is_taken(void **state)
+{
+    static const shape chosen[] = {{2, 9, 7, 50, 20, 1, 1, false},
+                                   {2, 9, 7, 50, 20, 1, 1, true},
+                                   {2, 9, 7, 5, 20, 1, 1, false},
+                                   {2, 9, 7, 5, 20, 1, 1, true}};
+    (void)state;
+    for (size_t i = 0; i < sizeof chosen / sizeof *chosen; i++) {
+        winograd_case c = new_case(&chosen[i], TB_DTYPE_F16, 3);
+        bool is_winograd = tb_conv_is_winograd(&c.conv, c.in.h, c.in.w);
+        float *outs[3];
+        tb_nn_work works[] = {run_chosen, is_winograd ? run_winograd : run_direct,
+                              is_winograd ? run_direct : run_winograd};
+        for (int j = 0; j < 3; j++) {
+            run_once(NULL, 2, works[j], &c);
+            outs[j] = c.out;
+            c.out = new_floats(7, c.n_out);
+        }
+        assert_memory_equal(outs[0], outs[1], sizeof *c.out * c.n_out);
+        assert_memory_not_equal(outs[0], outs[2], sizeof *c.out * c.n_out);
+        for (int j = 0; j < 3; j++)
+            free(outs[j]);
+        free_case(&c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(they_are_those_of_doubles),
         cmocka_unit_test(bits_do_not_depend_on_blocks),
+        cmocka_unit_test(shapes_alone_choose_the_way),
+        cmocka_unit_test(the_chosen_way_is_taken),
     };
     return cmocka_run_group_tests_name("winograd", tests, NULL, NULL);
 }
