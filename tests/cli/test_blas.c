@@ -86,13 +86,16 @@ static void write_other_samples(const char *take)
 static void a_take_names_its_blas_and_is_repeated_by_it(void **state)
 {
     (void)state;
-    const tb_kernels *kernels = blas_kernels();
-    if (kernels == NULL)
+    char name[80];
+    if (blas_kernels() == NULL)
         return;
     RUN(TAKE("blas.wav"), "--cpu", "blas", "--force");
     assert_made("blas.wav");
     assert_recipe("blas.wav", NULL, "kernels", "blas");
-    assert_recipe("blas.wav", "ingredients", "blas", tb_kernels_library(kernels));
+    recipe_text("blas.wav", "ingredients", "blas", name);
+    RUN("doctor");
+    assert_non_null(strstr(result.out, name));
+    assert_true(strlen(name) > 0);
     RUN(FROM("blas.wav", "again.wav"));
     assert_made("again.wav");
     assert_recipe("again.wav", NULL, "kernels", "blas");
@@ -120,7 +123,8 @@ static void threads_and_limits_work(void **state)
         return;
     RUN(TAKE("three.wav"), "--cpu", "blas", "--threads", "3");
     assert_made("three.wav");
-    RUN(TAKE("late.wav"), "--cpu", "blas", "--threads", "3", "--steps", "1000", "--timeout", "0.5");
+    RUN(TAKE("late.wav"), "--cpu", "blas", "--threads", "3", "--steps", "1000", "--scheduler",
+        "euler", "--timeout", "0.5");
     assert_int_equal(result.exit_code, 7);
     assert_int_equal(access("late.wav", F_OK), -1);
 }
@@ -170,9 +174,6 @@ static void without_a_blas_it_is_said(void **state)
     assert_made("without.wav");
     assert_said("no BLAS is here");
     assert_said("kernels: blas was, exact is");
-    home.env[0] = NULL;
-    RUN("doctor", "--json");
-    assert_non_null(strstr(result.out, tb_kernels_library(blas_kernels())));
 }
 #endif
 

@@ -20,23 +20,38 @@ enum {
     PIECE_FLOATS = TB_GEMM_DEPTH * PIECE_COLUMNS /* 256 KB */
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all but the thread's own */
-static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER; /* where the library wants it */
-static tb_blas blas;
-static tb_network_kernels network; /* these four are constant once is_ready is */
-static tb_kernels kernels;
-static pthread_key_t piece_key;
-static bool is_ready;
-
-static _Thread_local bool is_limited;
+/* A kernel has no place for what it needs, and a library is opened once in a process. */
+static struct {
+    pthread_mutex_t lock; /* guards all below until is_ready; then they are constant */
+    pthread_mutex_t turn; /* of the one that multiplies, where the library has is_locked */
+    bool is_ready;
+    tb_blas blas;
+    tb_network_kernels network;
+    tb_kernels kernels;
+    pthread_key_t piece_key; /* each thread's memory, [PIECE_FLOATS] */
+} shared = {.lock = PTHREAD_MUTEX_INITIALIZER, .turn = PTHREAD_MUTEX_INITIALIZER};
 
 static void limit_thread(void)
 {
-    if (blas.limit_thread != NULL)
-        blas.limit_thread(1);
-    if (blas.limit_threading != NULL)
-        (void)blas.limit_threading(1);
-    is_limited = true;
+    if (shared.blas.limit_thread != NULL)
+        shared.blas.limit_thread(1);
+    if (shared.blas.limit_threading != NULL)
+        (void)shared.blas.limit_threading(1);
+}
+
+/* The thread's memory; NULL: there is none. Makes the library compute in this thread first. */
+static float *prepare_thread(void)
+{
+    float *piece = pthread_getspecific(shared.piece_key);
+    if (piece != NULL)
+        return piece;
+    limit_thread();
+    piece = tb_floats_alloc(PIECE_FLOATS);
+    if (piece != NULL && pthread_setspecific(shared.piece_key, piece) != 0) {
+        free(piece);
+        piece = NULL;
+    }
+    return piece;
 }
 
 /* C[m][n] = or += A B[k][n], rows of B ldb apart. */
@@ -44,12 +59,12 @@ static void multiply(const tb_gemm_block *g, int m, float *c, const float *a, co
                      int ldb)
 {
     int lda = m == 1 ? g->k : (int)g->lda, ldc = m == 1 ? n : (int)g->ldc; /* unused for a row */
-    if (blas.is_locked)
-        pthread_mutex_lock(&one_at_a_time);
-    blas.sgemm(TB_BLAS_ROW_MAJOR, TB_BLAS_NO_TRANSPOSE, TB_BLAS_NO_TRANSPOSE, m, n, g->k, 1, a, lda,
-               b, ldb, g->adds ? 1 : 0, c, ldc);
-    if (blas.is_locked)
-        pthread_mutex_unlock(&one_at_a_time);
+    if (shared.blas.is_locked)
+        pthread_mutex_lock(&shared.turn);
+    shared.blas.sgemm(TB_BLAS_ROW_MAJOR, TB_BLAS_NO_TRANSPOSE, TB_BLAS_NO_TRANSPOSE, m, n, g->k, 1,
+                      a, lda, b, ldb, g->adds ? 1 : 0, c, ldc);
+    if (shared.blas.is_locked)
+        pthread_mutex_unlock(&shared.turn);
 }
 
 /* A library refuses rows of A that lie in each other: these go one by one. */
@@ -60,17 +75,6 @@ static void multiply_rows(const tb_gemm_block *g, float *c, const float *b, int 
     else
         for (int i = 0; i < g->m; i++)
             multiply(g, 1, c + (size_t)i * g->ldc, g->a + (size_t)i * g->lda, b, n, ldb);
-}
-
-static float *piece_of_thread(void)
-{
-    float *piece = pthread_getspecific(piece_key);
-    if (piece == NULL && (piece = tb_floats_alloc(PIECE_FLOATS)) != NULL &&
-        pthread_setspecific(piece_key, piece) != 0) {
-        free(piece);
-        piece = NULL;
-    }
-    return piece;
 }
 
 /* Panels [k][16], ldb apart, to out[k][16 n_panels]. */
@@ -85,9 +89,7 @@ static void join_panels(float *out, const float *b, size_t ldb, int n_panels, in
 static void gemm(const tb_gemm_block *g)
 {
     assert(g->lda <= INT_MAX && g->ldc <= INT_MAX);
-    if (!is_limited)
-        limit_thread();
-    float *piece = g->n_panels > 1 ? piece_of_thread() : NULL;
+    float *piece = prepare_thread();
     int at_once = piece == NULL ? 1 : PIECE_PANELS;
     for (int p = 0; p < g->n_panels; p += at_once) {
         int n_panels = g->n_panels - p < at_once ? g->n_panels - p : at_once;
@@ -103,27 +105,29 @@ static void gemm(const tb_gemm_block *g)
 
 static tb_status prepare(const tb_kernels *best, tb_error *err)
 {
-    tb_status st = tb_blas_open(&blas, err);
+    tb_status st = tb_blas_open(&shared.blas, err);
     if (st != TIMBRE_OK)
         return st;
-    if (pthread_key_create(&piece_key, free) != 0)
+    if (pthread_key_create(&shared.piece_key, free) != 0)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the kernels 'blas'");
-    network = *best->network;
-    network.gemm = gemm;
-    network.gemm_panels = PIECE_PANELS;
-    kernels = (tb_kernels){
-        .name = "blas", .frames = best->frames, .network = &network, .library = blas.name};
-    is_ready = true;
+    shared.network = *best->network;
+    shared.network.gemm = gemm;
+    shared.network.gemm_panels = PIECE_PANELS;
+    shared.kernels = (tb_kernels){.name = "blas",
+                                  .frames = best->frames,
+                                  .network = &shared.network,
+                                  .library = shared.blas.name};
+    shared.is_ready = true;
     return TIMBRE_OK;
 }
 
 tb_status tb_blas_kernels(const tb_kernels *best, const tb_kernels **out, tb_error *err)
 {
     *out = NULL;
-    pthread_mutex_lock(&lock);
-    tb_status st = is_ready ? TIMBRE_OK : prepare(best, err);
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_lock(&shared.lock);
+    tb_status st = shared.is_ready ? TIMBRE_OK : prepare(best, err);
+    pthread_mutex_unlock(&shared.lock);
     if (st == TIMBRE_OK)
-        *out = &kernels;
+        *out = &shared.kernels;
     return st;
 }
