@@ -31,7 +31,7 @@
 #define OPTION_CPU                                                                                 \
     {                                                                                              \
         .name = "cpu", .setting = "engine.cpu", .value_name = "NAME",                              \
-        .help = "kernels: auto, avx2, neon; ref to check, slow; blas: of the system"               \
+        .help = "kernels: auto, avx2, neon, blas; ref to check, slow"                              \
     }
 #define OPTION_PROGRESS                                                                            \
     {                                                                                              \
