@@ -68,7 +68,7 @@ static void list_variants(char out[64])
 static tb_status choose_blas(const tb_kernels **out, tb_error *err)
 {
     const tb_kernels *best;
-    tb_status st = tb_kernels_choose(NULL, &best, err);
+    tb_status st = tb_kernels_choose("", &best, err);
     return st == TIMBRE_OK ? tb_blas_kernels(best, out, err) : st;
 }
 

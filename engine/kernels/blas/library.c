@@ -23,7 +23,8 @@ enum { WITHOUT_THREADS = 0 };
  * and the processor whose code it took. */
 static void name_openblas(tb_library *library, tb_blas *blas)
 {
-    char *(*get_config)(void), *(*get_core)(void);
+    char *(*get_config)(void);
+    char *(*get_core)(void);
     const char *config = "OpenBLAS", *core = "";
     if (tb_library_find(library, "openblas_get_config", &get_config))
         config = get_config();
