@@ -148,6 +148,17 @@ static void check_processor(examination *e)
             fact(e->facts, "kernels"));
 }
 
+/* None is no fault: nothing wants one that is not asked to. */
+static void check_blas(examination *e)
+{
+    tb_error why = {0};
+    const char *version = timbre_blas_version(&why);
+    if (version != NULL)
+        say(e, OK, "%s, for --cpu blas", version);
+    else
+        say(e, OK, "none, which --cpu blas alone would want");
+}
+
 static void check_libraries(examination *e)
 {
     tb_str text = {0};
@@ -265,10 +276,11 @@ static const struct {
     const char *name;
     void (*run)(examination *e);
 } checks[] = {
-    {"version", check_version}, {"settings", check_settings},   {"output", check_output},
-    {"data", check_data},       {"processor", check_processor}, {"libraries", check_libraries},
-    {"backend", check_backend}, {"model", check_model},         {"render", check_render},
-    {"sound", check_sound},     {"locale", check_locale},       {"terminal", check_terminal},
+    {"version", check_version},     {"settings", check_settings},   {"output", check_output},
+    {"data", check_data},           {"processor", check_processor}, {"blas", check_blas},
+    {"libraries", check_libraries}, {"backend", check_backend},     {"model", check_model},
+    {"render", check_render},       {"sound", check_sound},         {"locale", check_locale},
+    {"terminal", check_terminal},
 };
 
 static void print_check(const examination *e, const char *name)

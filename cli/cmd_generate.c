@@ -243,6 +243,22 @@ static tb_status make_take(generation *g, int i, tb_error *err)
     return st;
 }
 
+/* A take of the kernels "blas" is repeated by them, unless others are asked for. */
+static const char *choose_kernels(const generation *g)
+{
+    tb_settings *settings = &g->app->settings;
+    const char *asked = tb_settings_text(settings, "engine.cpu");
+    if (g->take.from_recipe == NULL ||
+        tb_settings_origin(settings, "engine.cpu") != TB_ORIGIN_BUILT_IN ||
+        !timbre_recipe_is_blas(g->take.from_recipe))
+        return asked;
+    tb_error why = {0};
+    if (timbre_blas_version(&why) != NULL)
+        return "blas";
+    tb_app_warn(g->app, "the take was made by another kind of kernels; %s", why.message);
+    return asked;
+}
+
 static tb_status open_engine(generation *g, tb_error *err)
 {
     timbre_engine_options options = {
@@ -253,7 +269,7 @@ static tb_status open_engine(generation *g, tb_error *err)
         .log = tb_app_engine_log,
         .log_user = g->app,
         .log_level = g->app->log != NULL ? TIMBRE_LOG_DEBUG : TIMBRE_LOG_INFO,
-        .cpu = tb_settings_text(&g->app->settings, "engine.cpu"),
+        .cpu = choose_kernels(g),
         .tokenizer = g->tokenizer,
     };
     return timbre_engine_new(&options, &g->engine, err);

@@ -31,7 +31,7 @@
 #define OPTION_CPU                                                                                 \
     {                                                                                              \
         .name = "cpu", .setting = "engine.cpu", .value_name = "NAME",                              \
-        .help = "kernels: auto, avx2, avx512, neon; ref to check, slow"                            \
+        .help = "kernels: auto, avx512, avx2, neon, blas; ref to check"                            \
     }
 #define OPTION_PROGRESS                                                                            \
     {                                                                                              \

@@ -18,7 +18,7 @@
 static const char *const color_choices[] = {"auto", "always", "never", NULL};
 static const char *const progress_choices[] = {"auto", "bar", "lines", "json", "none", NULL};
 
-static const char *const cpu_choices[] = {"auto", "ref", "avx2", "avx512", "neon", NULL};
+static const char *const cpu_choices[] = {"auto", "ref", "avx2", "avx512", "neon", "blas", NULL};
 
 static const tb_setting table[] = {
     {"output",
@@ -93,7 +93,8 @@ static const tb_setting table[] = {
      "TIMBRE_CPU",
      "cpu",
      NULL,
-     "kernels of the processor; auto: the fastest that it can run; ref: slow, for checks"},
+     "kernels of the processor; auto: the fastest that it can run; ref: slow, for checks; blas: "
+     "neural models by OpenBLAS or Accelerate"},
     {"play",
      "volume",
      {TB_VALUE_INTEGER, 0, 100, NULL},

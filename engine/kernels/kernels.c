@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/kernels/blas/blas.h"
 #include "engine/kernels/table.h"
 #include "engine/os/cpu.h"
 
@@ -11,6 +12,8 @@ typedef struct variant {
     bool (*is_supported)(void);
     bool (*is_proven)(void); /* else only by name */
 } variant;
+
+static const char blas_name[] = "blas";
 
 static bool always(void)
 {
@@ -92,11 +95,21 @@ static void list_variants(char out[64])
                             variants[i].kernels.name);
 }
 
+/* The best ones of this machine with the products of a library. */
+static tb_status choose_blas(const tb_kernels **out, tb_error *err)
+{
+    const tb_kernels *best;
+    tb_status st = tb_kernels_choose("", &best, err);
+    return st == TIMBRE_OK ? tb_blas_kernels(best, out, err) : st;
+}
+
 tb_status tb_kernels_choose(const char *name, const tb_kernels **out, tb_error *err)
 {
     bool is_any = name == NULL || name[0] == '\0' || strcmp(name, "auto") == 0;
     bool is_known = false;
     *out = NULL;
+    if (!is_any && strcmp(name, blas_name) == 0)
+        return choose_blas(out, err);
     for (int i = 0; i < N_VARIANTS && *out == NULL; i++) {
         bool is_named = !is_any && strcmp(name, variants[i].kernels.name) == 0;
         is_known |= is_named;
@@ -111,11 +124,17 @@ tb_status tb_kernels_choose(const char *name, const tb_kernels **out, tb_error *
     if (is_known)
         return tb_fail(err, TIMBRE_UNSUPPORTED, "this machine cannot run the kernels '%s', but: %s",
                        name, list);
-    return tb_fail(err, TIMBRE_BAD_INPUT, "there are no kernels '%.32s'; this machine has: %s",
-                   name, list);
+    return tb_fail(err, TIMBRE_BAD_INPUT,
+                   "there are no kernels '%.32s'; this machine has: %s; and %s, by a library", name,
+                   list, blas_name);
 }
 
 const char *tb_kernels_name(const tb_kernels *kernels)
 {
     return kernels->name;
+}
+
+const char *tb_kernels_library(const tb_kernels *kernels)
+{
+    return kernels->library;
 }

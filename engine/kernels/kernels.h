@@ -20,9 +20,13 @@ enum {
 typedef struct tb_kernels tb_kernels;
 
 /* The variant `name`: "ref", "avx2", "avx512", "neon"; NULL, "" or "auto": the best of this
- * machine. BAD_INPUT for a name that does not exist, UNSUPPORTED for one that this machine cannot
- * run; both list those that it can. */
+ * machine; "blas": that one with the matrix products of the system's BLAS, which give other bits.
+ * BAD_INPUT for a name that does not exist, UNSUPPORTED for one that this machine cannot run; both
+ * list those that it can. */
 TB_MUST_USE tb_status tb_kernels_choose(const char *name, const tb_kernels **out, tb_error *err);
 const char *tb_kernels_name(const tb_kernels *kernels);
+/* Name and version of the outside library that decides the bits of a neural model ("OpenBLAS 0.3.21
+ * Zen"); NULL: none does, the bits are those of `ref`. */
+const char *tb_kernels_library(const tb_kernels *kernels);
 
 #endif

@@ -88,6 +88,7 @@ struct tb_kernels {
     const tb_frame_kernels *frames;
     const tb_network_kernels *network;
     const tb_winograd_kernels *winograd;
+    const char *library; /* an outside one that computes and decides the bits; NULL: none */
 };
 
 extern const tb_frame_kernels tb_frames_ref, tb_frames_avx2, tb_frames_neon;

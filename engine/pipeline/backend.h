@@ -30,7 +30,8 @@ typedef struct tb_result {
     int16_t *pcm; /* [n_frames, n_channels], 44.1 kHz */
     int64_t n_frames;
     int n_channels;
-    json_t *ingredients; /* object: what must be the same to get the same PCM */
+    json_t *ingredients; /* object: what must be the same to get the same PCM; with "blas", the same
+                            PCM is likely at best */
     json_t *extras;      /* object for metadata: what was understood and done */
     unsigned char *midi; /* Standard MIDI File, or NULL */
     size_t midi_len_bytes;

@@ -244,6 +244,13 @@ tb_status timbre_generate(timbre_engine *engine, const timbre_request *request,
     return st;
 }
 
+const char *timbre_blas_version(timbre_error *err)
+{
+    const tb_kernels *kernels = NULL;
+    return tb_kernels_choose("blas", &kernels, err) == TIMBRE_OK ? tb_kernels_library(kernels)
+                                                                 : NULL;
+}
+
 /* {"name","label","ready","error","fix"}; what the backend knows is added to `facts`. */
 static json_t *describe_backend(const timbre_engine *engine, int i, json_t *facts)
 {

@@ -32,6 +32,12 @@ static json_t *request_object(const timbre_request *request)
     return object;
 }
 
+/* Are the bits promised, or only how near they are? A backend names the BLAS that it used. */
+static const char *kernels_of(const tb_result *result)
+{
+    return json_object_get(result->ingredients, "blas") != NULL ? "blas" : "exact";
+}
+
 tb_status tb_recipe_format(const tb_backend *backend, const timbre_request *request,
                            const tb_result *result, char **recipe, tb_error *err)
 {
@@ -42,8 +48,9 @@ tb_status tb_recipe_format(const tb_backend *backend, const timbre_request *requ
         return st;
     json_t *j = json_pack("{s:i, s:s, s:i, s:s, s:s, s:o, s:O, s:o}", "timbre", TB_RECIPE_SCHEMA,
                           "version", tb_version_base(), "engine", TIMBRE_ENGINE_VERSION, "backend",
-                          backend->name, "kernels", "exact", "request", request_object(request),
-                          "ingredients", result->ingredients, "pcm", pcm_object(result, sha256));
+                          backend->name, "kernels", kernels_of(result), "request",
+                          request_object(request), "ingredients", result->ingredients, "pcm",
+                          pcm_object(result, sha256));
     char *text = tb_json_format(j);
     json_decref(j);
     if (text == NULL)
@@ -150,6 +157,15 @@ char *timbre_recipe_compare(const char *old_recipe, const char *new_recipe)
     json_decref(was);
     json_decref(is);
     return text;
+}
+
+int timbre_recipe_is_blas(const char *recipe)
+{
+    json_t *j = parse_recipe(recipe);
+    const char *kernels = json_string_value(json_object_get(j, "kernels"));
+    int is_blas = kernels != NULL && strcmp(kernels, "blas") == 0;
+    json_decref(j);
+    return is_blas;
 }
 
 char *timbre_recipe_request(const char *recipe, tb_error *err)

@@ -1,6 +1,7 @@
 /*
  * The recipe: all that is needed to make the same take again, as ASCII JSON of at most 8 KiB. No
- * clock, no path, nothing about the machine. Public readers are in timbre/engine.h.
+ * clock, no path, nothing about the machine, but for a BLAS that computed a neural take: its bits
+ * are its own. Public readers are in timbre/engine.h.
  */
 #ifndef TB_PIPELINE_RECIPE_H
 #define TB_PIPELINE_RECIPE_H

@@ -27,7 +27,7 @@ typedef struct timbre_engine_options {
     timbre_log_fn log;     /* NULL: silent */
     void *log_user;
     timbre_log_level log_level;
-    const char *cpu;       /* kernels: "auto", "ref", "avx2", "avx512", "neon"; NULL: auto */
+    const char *cpu; /* kernels: "auto", "ref", "avx2", "avx512", "neon", "blas"; NULL: auto */
     const char *tokenizer; /* folder with vocab.json and merges.txt for models without their own;
                               NULL or "": none */
 } timbre_engine_options;
@@ -150,6 +150,14 @@ char *timbre_recipe_request(const char *recipe, timbre_error *err);
  * "threads","cpu","kernels","libraries":{...},"soundfont":{"path","sha256"}}. Owned (free); NULL
  * for memory. */
 char *timbre_engine_describe(timbre_engine *engine);
+
+/* The library behind the kernels "blas", loaded to ask it ("OpenBLAS 0.3.21 Zen"); valid for ever.
+ * NULL, with err set: none is installed. */
+const char *timbre_blas_version(timbre_error *err);
+
+/* Was a take of this recipe computed by the kernels "blas"? Such a one is repeated with them, by
+ * the same BLAS at best to the bit, by another one nearly. 0 when it is no recipe, too. */
+int timbre_recipe_is_blas(const char *recipe);
 
 #ifdef __cplusplus
 }

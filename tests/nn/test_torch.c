@@ -20,6 +20,7 @@
 #include "tests/spectrogram/reference.h"
 
 static const double max_error = 1e-6, max_winograd_error = 3e-6;
+static bool has_blas;
 
 /* One layer of the file. */
 typedef struct layer {
@@ -70,6 +71,10 @@ static void check_within(layer *l, const char *what, tb_nn_work work, double bou
     run_everywhere(work, l, l->out, n);
     snprintf(name, sizeof name, "%s_%s", l->name, what);
     reference_at_most(name, reference_l2(l->out, expected, n), bound);
+    if (has_blas) {
+        run_once("blas", 3, work, l);
+        reference_at_most(name, reference_l2(l->out, expected, n), bound);
+    }
     free(l->out);
 }
 
@@ -267,7 +272,9 @@ static void attention_is_that_of_torch(void **state)
 static int open_file(void **state)
 {
     static reference file;
+    const tb_kernels *kernels;
     reference_open(&file, "nn");
+    has_blas = tb_kernels_choose("blas", &kernels, NULL) == TIMBRE_OK; /* test_blas wants one */
     *state = &file;
     return 0;
 }

@@ -17,6 +17,7 @@
 
 #include "engine/pipeline/riffusion.h"
 #include "tests/models/vectors.h"
+#include "tests/support/blas.h"
 
 enum { N_STEPS = 20 };
 
@@ -42,6 +43,18 @@ static void ok(tb_status st, const tb_error *err)
         fail_msg("%s", err->message);
 }
 
+/* Those of TIMBRE_CPU, so that "blas" can be held to the same bounds. */
+static const tb_kernels *choose_kernels(void)
+{
+    const char *name = getenv("TIMBRE_CPU");
+    const tb_kernels *kernels = NULL;
+    tb_error err = {0};
+    if (name != NULL && strcmp(name, "blas") == 0 && blas_kernels() == NULL)
+        skip();
+    ok(tb_kernels_choose(name, &kernels, &err), &err);
+    return kernels;
+}
+
 static void start(run *x, const char *model, const char *scheduler, const char *cfg_scale,
                   double seconds)
 {
@@ -64,7 +77,7 @@ static void start(run *x, const char *model, const char *scheduler, const char *
     tb_stages_init(&x->stages, list, 1, &(tb_stages_listener){0}, NULL);
     tb_stages_next(&x->stages);
     x->job = (tb_job){.request = x->request, .pool = x->pool, .stages = &x->stages};
-    ok(tb_kernels_choose(NULL, &x->job.kernels, &err), &err);
+    x->job.kernels = choose_kernels();
     x->w = (tb_riffusion_work){.job = &x->job, .has_guidance = true};
     ok(tb_riffusion_open(&x->r, model_path(model), &err), &err);
     ok(tb_riffusion_get_size(&x->r, seconds, &x->w.size, &err), &err);
