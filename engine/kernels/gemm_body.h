@@ -1,9 +1,11 @@
 /*
- * The innermost part of every matrix product, written once over `lanes`: a tile of C, six rows by
- * two lanes, stays in registers while k runs; and what fills the panels that it reads.
+ * The innermost part of every matrix product, written once over `lanes`: a tile of C, TILE_ROWS
+ * rows by two lanes of columns, stays in registers while k runs; and what fills the panels that it
+ * reads. Lanes of 8 are two to a panel, of 16 one to each of two panels: 6x16 or 12x32 numbers.
  *
- * Twelve accumulators hide the latency of fused multiply-add; a tile needs 2 loads of B and 6
- * numbers of A for 12 of them. A is read where it lies, so its next rows are prefetched.
+ * Twelve accumulators or more hide the latency of fused multiply-add; a tile needs 2 loads of B and
+ * a number of A for each row. A is read where it lies, so its next rows are prefetched. Where
+ * arithmetic takes one number of a register (LANES_QUAD), A is read four numbers at a time.
  */
 #ifndef TB_KERNELS_GEMM_BODY_H
 #define TB_KERNELS_GEMM_BODY_H

@@ -14,6 +14,7 @@
 
 #include "engine/base/random.h"
 #include "engine/kernels/table.h"
+#include "engine/os/cpu.h"
 
 enum { GUARD = 16, N_SIZES = 12, ELEMENT = TB_ELEMENT_FLOATS };
 
@@ -284,6 +285,22 @@ static void the_asked_variant_comes(void **state)
     assert_string_equal(tb_kernels_name(ref_table()), "ref");
 }
 
+/* avx512 by name wherever there is AVX-512, by itself only on processors that are known. */
+static void avx512_comes_where_it_was_proven(void **state)
+{
+    (void)state;
+    const tb_kernels *kernels, *best;
+    if (tb_kernels_choose("avx512", &kernels, NULL) != TIMBRE_OK)
+        skip();
+    tb_cpu_model model = tb_cpu_identify();
+    bool is_zen5 = strcmp(model.vendor, "AuthenticAMD") == 0 && model.family == 0x1a;
+    assert_true(strlen(model.vendor) == 12 && model.family >= 6);
+    assert_int_equal(tb_kernels_choose("auto", &best, NULL), TIMBRE_OK);
+    assert_string_equal(tb_kernels_name(best), is_zen5 ? "avx512" : "avx2");
+    assert_int_equal(tb_kernels_choose("avx2", &best, NULL), TIMBRE_OK); /* has its frames */
+    assert_ptr_equal(kernels->frames, best->frames);
+}
+
 static void what_cannot_be_had_is_said(void **state)
 {
     (void)state;
@@ -311,6 +328,7 @@ int main(void)
         cmocka_unit_test(natural_bins_are_those_of_ref),
         cmocka_unit_test(bins_are_those_of_ref),
         cmocka_unit_test(the_asked_variant_comes),
+        cmocka_unit_test(avx512_comes_where_it_was_proven),
         cmocka_unit_test(what_cannot_be_had_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
