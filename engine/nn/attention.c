@@ -179,7 +179,7 @@ static void scale_sums(const group *g, const float *factors)
 /* Scores become weights; what is there of the blocks before is scaled to them. */
 static void weigh_scores(const tile *t, const group *g, int n, bool is_first)
 {
-    float factors[MAX_GROUP * COLUMNS];
+    float factors[MAX_GROUP * COLUMNS] = {0};
     bool is_scaled = false;
     for (int p = 0; p < g->n_panels; p++)
         g->r->nn->kernels->network->softmax(&(tb_softmax_block){
