@@ -196,7 +196,7 @@ static void add_products(const group *g, int part, int c, int n)
 {
     const run *r = g->r;
     for (int i = 0; i < TB_WINOGRAD_PART_VALUES; i++) {
-        size_t value = (size_t)(part * TB_WINOGRAD_PART_VALUES + i);
+        size_t value = (size_t)part * TB_WINOGRAD_PART_VALUES + (size_t)i;
         r->nn->kernels->network->gemm(&(tb_gemm_block){.c = g->sums + value * r->sums_plane,
                                                        .ldc = GROUP_COLUMNS,
                                                        .a = g->v + value * r->v_plane + c,
