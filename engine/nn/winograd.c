@@ -20,9 +20,10 @@ enum {
     GROUP_COLUMNS = GROUP_PANELS * TB_GEMM_COLUMNS,
     MAX_TILES = 192,
     MIN_TILES = 48,
-    TILE_MULTIPLE = 12,   /* what gemm kernels take at once */
-    V_FLOATS = 3 << 20,   /* of a block, about */
-    TASKS_PER_THREAD = 4, /* of a round */
+    TILE_MULTIPLE = 12,     /* what gemm kernels take at once */
+    V_FLOATS = 3 << 20,     /* of a block, about */
+    TASKS_PER_THREAD = 4,   /* of a round */
+    ROUND_FLOATS = 8 << 20, /* of V for a round, where one block does not take more */
     U_PANEL_FLOATS = TB_WINOGRAD_DEPTH * TB_GEMM_COLUMNS,
     U_PLANE_FLOATS = GROUP_PANELS * U_PANEL_FLOATS + LINE_FLOATS,
     U_FLOATS = TB_WINOGRAD_PART_VALUES * U_PLANE_FLOATS,
@@ -65,6 +66,16 @@ static int choose_block_tiles(const run *r)
     return n_blocks == 1 ? tiles : divide_up(tiles, TILE_MULTIPLE) * TILE_MULTIPLE;
 }
 
+/* Enough for `wanted` tasks, if memory of many threads did not grow with them. */
+static int choose_round_blocks(const run *r, int wanted)
+{
+    size_t limit = ROUND_FLOATS / r->v_block;
+    int n = divide_up(wanted, r->n_groups);
+    n = n > r->n_blocks ? r->n_blocks : n;
+    n = (size_t)n > limit ? (int)limit : n;
+    return n < 1 ? 1 : n;
+}
+
 static run plan(tb_nn *nn, const tb_winograd *w)
 {
     run r = {.nn = nn, .w = w};
@@ -79,11 +90,10 @@ static run plan(tb_nn *nn, const tb_winograd *w)
     r.block_tiles = choose_block_tiles(&r);
     r.n_blocks = divide_up(r.n_tiles, r.block_tiles);
     int wanted = TASKS_PER_THREAD * tb_pool_n_threads(nn->pool);
-    r.round_blocks = divide_up(wanted, r.n_groups);
-    r.round_blocks = r.round_blocks > r.n_blocks ? r.n_blocks : r.round_blocks;
     r.input_tiles = r.block_tiles >= 8 * wanted ? 4 : 1;
     r.v_plane = odd_lines((size_t)r.block_tiles * r.v_row);
     r.v_block = r.v_plane * TB_WINOGRAD_VALUES;
+    r.round_blocks = choose_round_blocks(&r, wanted);
     r.sums_plane = odd_lines((size_t)r.block_tiles * GROUP_COLUMNS);
     return r;
 }
@@ -186,7 +196,7 @@ static void add_products(const group *g, int part, int c, int n)
 {
     const run *r = g->r;
     for (int i = 0; i < TB_WINOGRAD_PART_VALUES; i++) {
-        size_t value = (size_t)(part * TB_WINOGRAD_PART_VALUES + i);
+        size_t value = (size_t)part * TB_WINOGRAD_PART_VALUES + (size_t)i;
         r->nn->kernels->network->gemm(&(tb_gemm_block){.c = g->sums + value * r->sums_plane,
                                                        .ldc = GROUP_COLUMNS,
                                                        .a = g->v + value * r->v_plane + c,

@@ -65,7 +65,7 @@ static inputs new_inputs(uint64_t seed, case_values values)
         in.halves[i] = (uint16_t)(tb_random_at(seed ^ 1, i) &
                                   (values == CASE_NOISE ? 0xbbff : 0xffff));
     in.n = draw_int(&in, 3, 1, MAX_CHANNELS);
-    in.plane = (size_t)(16 * in.n + draw_int(&in, 4, 0, 16));
+    in.plane = 16 * (size_t)in.n + (size_t)draw_int(&in, 4, 0, 16);
     return in;
 }
 

@@ -134,7 +134,7 @@ static void check_upsample(reference *file)
 {
     layer l = open_layer(file, "upsample");
     int c = l.shape[2];
-    float *identity = reference_alloc((size_t)(c * c));
+    float *identity = reference_alloc((size_t)c * (size_t)c);
     for (int i = 0; i < c * c; i++)
         identity[i] = i / c == i % c ? 1 : 0;
     tb_tensor w = {.name = "identity",
