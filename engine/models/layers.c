@@ -36,8 +36,11 @@ static void load_matrix(tb_loader *loader, tb_matrix *out, const char *prefix, i
     if (weight != NULL) /* what the packed bytes depend on, for check-only loads */
         out->dtype = weight->dtype == TB_DTYPE_F16 || weight->dtype == TB_DTYPE_BF16 ? weight->dtype
                                                                                      : TB_DTYPE_F32;
-    if (is_loading(loader))
-        loader->status = tb_matrix_pack(out, weight, bias, loader->err);
+    if (is_loading(loader)) {
+        tb_weights_expect(weight);
+        loader->status = tb_matrix_pack_on(tb_parameters_pool(loader->parameters), out, weight,
+                                           bias, loader->err);
+    }
     if (!is_loading(loader))
         return;
     tb_weights_let_go(weight); /* the packed copy is the one in use */
@@ -98,4 +101,8 @@ void tb_load_table(tb_loader *loader, float **out, const char *name, int rows, i
     const tb_tensor *tensor = get_named(loader, name, 2, shape);
     if (is_loading(loader))
         loader->status = tb_floats_load(tensor, out, loader->err);
+    if (!is_loading(loader))
+        return;
+    tb_weights_let_go(tensor);
+    loader->status = tb_parameters_advance(loader->parameters, tensor, loader->err);
 }

@@ -22,6 +22,9 @@ typedef struct tb_matrix {
  */
 TB_MUST_USE tb_status tb_matrix_pack(tb_matrix *matrix, const tb_tensor *weight,
                                      const tb_tensor *bias, tb_error *err);
+/* The same on the threads of a pool (NULL: none but the caller's). */
+TB_MUST_USE tb_status tb_matrix_pack_on(tb_pool *pool, tb_matrix *matrix, const tb_tensor *weight,
+                                        const tb_tensor *bias, tb_error *err);
 /* Rows first .. first+n-1 of weight (and bias) only: for one of several layers in one tensor. */
 TB_MUST_USE tb_status tb_matrix_pack_rows(tb_matrix *matrix, const tb_tensor *weight,
                                           const tb_tensor *bias, int first, int n, tb_error *err);
