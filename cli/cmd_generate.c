@@ -255,6 +255,7 @@ static tb_status open_engine(generation *g, tb_error *err)
         .log_level = g->app->log != NULL ? TIMBRE_LOG_DEBUG : TIMBRE_LOG_INFO,
         .cpu = tb_settings_text(&g->app->settings, "engine.cpu"),
         .tokenizer = g->tokenizer,
+        .memory = tb_settings_text(&g->app->settings, "engine.memory"),
     };
     return timbre_engine_new(&options, &g->engine, err);
 }
