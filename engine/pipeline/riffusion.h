@@ -122,6 +122,11 @@ typedef struct tb_riffusion_plan {
     bool has_preview;
 } tb_riffusion_plan;
 
+/* Whether a take is to have its networks one by one: it was asked for, or all of them, of which
+ * `held` bytes are in memory, do not fit what is available. */
+bool tb_riffusion_is_low(tb_residence residence, const tb_riffusion_need *need, int64_t held,
+                         int64_t available);
+
 TB_MUST_USE tb_status tb_riffusion_measure(tb_model *model, const tb_riffusion_plan *plan,
                                            const tb_kernels *kernels, tb_pool *pool,
                                            tb_riffusion_need *need, tb_error *err);

@@ -105,6 +105,12 @@ static void add_up(tb_riffusion_need *need, dry *d, const tb_model *model, tb_nn
     find_peaks(need, d->plan);
 }
 
+bool tb_riffusion_is_low(tb_residence residence, const tb_riffusion_need *need, int64_t held,
+                         int64_t available)
+{
+    return residence == TB_RESIDENCE_LOW || need->peak - held > available;
+}
+
 tb_status tb_riffusion_measure(tb_model *model, const tb_riffusion_plan *plan,
                                const tb_kernels *kernels, tb_pool *pool, tb_riffusion_need *need,
                                tb_error *err)

@@ -163,8 +163,8 @@ static tb_status choose_residence(tb_riffusion *r, tb_riffusion_work *w, tb_erro
     tb_status st = measure(r, w, &need, err);
     if (st != TIMBRE_OK)
         return st;
-    int64_t wanted = need.peak - held_bytes(r, &need), available = tb_memory_available();
-    w->is_low = r->residence == TB_RESIDENCE_LOW || wanted > available;
+    int64_t held = held_bytes(r, &need), available = tb_memory_available();
+    w->is_low = tb_riffusion_is_low(r->residence, &need, held, available);
     tb_logger_write(log, TIMBRE_LOG_INFO,
                     "memory: weights %.2f GB, denoise %.2f GB, decode %.2f GB, at most %.2f GB",
                     (double)(need.encoder + need.unet + need.decoder) / 1e9,
@@ -176,7 +176,7 @@ static tb_status choose_residence(tb_riffusion *r, tb_riffusion_work *w, tb_erro
         tb_logger_write(log, TIMBRE_LOG_INFO,
                         "memory: to keep all networks takes %.2f GB and %.2f GB are free: each is "
                         "loaded for its stage alone",
-                        (double)wanted / 1e9, (double)available / 1e9);
+                        (double)(need.peak - held) / 1e9, (double)available / 1e9);
     tb_riffusion_let_go(r); /* of an earlier take */
     return tb_memory_require("this take", need.low_peak, err);
 }
