@@ -183,6 +183,17 @@ static void check_backend(examination *e)
     (void)snprintf(e->fix, sizeof e->fix, "%s", backend == NULL ? "" : fact(backend, "fix"));
 }
 
+/* `facts` as timbre_model_describe gives them. */
+static void say_model(examination *e, const char *name, const char *facts)
+{
+    json_t *json = json_loads(facts, 0, NULL);
+    const json_t *memory = json_object_get(json, "memory_for_5_seconds");
+    say(e, OK, "%s is whole; five seconds take %.2f GB of memory, %.2f with --memory low", name,
+        (double)json_integer_value(json_object_get(memory, "peak_bytes")) / 1e9,
+        (double)json_integer_value(json_object_get(memory, "low_peak_bytes")) / 1e9);
+    json_decref(json);
+}
+
 /* The model of the settings, with the name, type and shape of every tensor. */
 static void check_model(examination *e)
 {
@@ -204,7 +215,7 @@ static void check_model(examination *e)
     if (st != TIMBRE_OK)
         say_error(e, FAIL, &err);
     else
-        say(e, OK, "%s is whole", name);
+        say_model(e, name, facts);
     free(facts);
     free(tokenizer);
     free(model);

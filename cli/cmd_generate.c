@@ -271,6 +271,7 @@ static tb_status open_engine(generation *g, tb_error *err)
         .log_level = g->app->log != NULL ? TIMBRE_LOG_DEBUG : TIMBRE_LOG_INFO,
         .cpu = choose_kernels(g),
         .tokenizer = g->tokenizer,
+        .memory = tb_settings_text(&g->app->settings, "engine.memory"),
     };
     return timbre_engine_new(&options, &g->engine, err);
 }

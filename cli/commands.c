@@ -69,6 +69,7 @@ static const tb_option generate_options[] = {
     OPTION_SOUNDFONT,
     OPTION_TOKENIZER,
     OPTION_THREADS,
+    OPTION_MEMORY,
     OPTION_CPU,
     OPTION_DATA_DIR,
 };

@@ -28,6 +28,11 @@
         .name = "threads", .setting = "engine.threads", .value_name = "N",                         \
         .help = "threads; 0: as many as this process may use"                                      \
     }
+#define OPTION_MEMORY                                                                              \
+    {                                                                                              \
+        .name = "memory", .setting = "engine.memory", .value_name = "MODE",                        \
+        .help = "auto; low: a neural model in parts, one by one"                                   \
+    }
 #define OPTION_CPU                                                                                 \
     {                                                                                              \
         .name = "cpu", .setting = "engine.cpu", .value_name = "NAME",                              \

@@ -19,6 +19,7 @@ static const char *const color_choices[] = {"auto", "always", "never", NULL};
 static const char *const progress_choices[] = {"auto", "bar", "lines", "json", "none", NULL};
 
 static const char *const cpu_choices[] = {"auto", "ref", "avx2", "avx512", "neon", "blas", NULL};
+static const char *const memory_choices[] = {"auto", "low", NULL};
 
 static const tb_setting table[] = {
     {"output",
@@ -95,6 +96,14 @@ static const tb_setting table[] = {
      NULL,
      "kernels of the processor; auto: the fastest that it can run; ref: slow, for checks; blas: "
      "neural models by OpenBLAS or Accelerate"},
+    {"engine",
+     "memory",
+     {.kind = TB_VALUE_CHOICE, .choices = memory_choices},
+     "auto",
+     "TIMBRE_MEMORY",
+     "memory",
+     NULL,
+     "auto: a neural model stays in memory where it fits; low: each part only while it works"},
     {"play",
      "volume",
      {TB_VALUE_INTEGER, 0, 100, NULL},

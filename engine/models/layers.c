@@ -35,12 +35,26 @@ static tb_dtype packed_dtype(const tb_tensor *weight)
                                                                            : TB_DTYPE_F32;
 }
 
+static void begin_matrix(const tb_loader *loader, const tb_tensor *weight)
+{
+    if (is_loading(loader))
+        tb_weights_expect(weight);
+}
+
 static void finish_matrix(tb_loader *loader, const tb_tensor *weight)
 {
     if (!is_loading(loader))
         return;
     tb_weights_let_go(weight); /* the packed copy is the one in use */
     loader->status = tb_parameters_advance(loader->parameters, weight, loader->err);
+}
+
+static void pack_rows(tb_loader *loader, tb_matrix *out, const tb_tensor *weight,
+                      const tb_tensor *bias, int first)
+{
+    if (is_loading(loader))
+        loader->status = tb_matrix_pack_rows(tb_parameters_pool(loader->parameters), out, weight,
+                                             bias, first, out->n_out, loader->err);
 }
 
 static void load_matrix(tb_loader *loader, tb_matrix *out, const char *prefix, int rank,
@@ -50,8 +64,8 @@ static void load_matrix(tb_loader *loader, tb_matrix *out, const char *prefix, i
     const tb_tensor *bias = has_bias ? get(loader, prefix, "bias", 1, shape) : NULL;
     if (weight != NULL)
         out->dtype = packed_dtype(weight);
-    if (is_loading(loader))
-        loader->status = tb_matrix_pack(out, weight, bias, loader->err);
+    begin_matrix(loader, weight);
+    pack_rows(loader, out, weight, bias, 0);
     finish_matrix(loader, weight);
 }
 
@@ -64,10 +78,9 @@ void tb_load_linear_halves(tb_loader *loader, tb_matrix *upper, tb_matrix *lower
     *upper = *lower = (tb_matrix){.n_out = n_out, .n_in = n_in};
     if (weight != NULL)
         upper->dtype = lower->dtype = packed_dtype(weight);
-    if (is_loading(loader))
-        loader->status = tb_matrix_pack_rows(upper, weight, bias, 0, n_out, loader->err);
-    if (is_loading(loader))
-        loader->status = tb_matrix_pack_rows(lower, weight, bias, n_out, n_out, loader->err);
+    begin_matrix(loader, weight);
+    pack_rows(loader, upper, weight, bias, 0);
+    pack_rows(loader, lower, weight, bias, n_out);
     finish_matrix(loader, weight);
 }
 
@@ -125,4 +138,8 @@ void tb_load_table(tb_loader *loader, float **out, const char *name, int rows, i
     const tb_tensor *tensor = get_named(loader, name, 2, shape);
     if (is_loading(loader))
         loader->status = tb_floats_load(tensor, out, loader->err);
+    if (!is_loading(loader))
+        return;
+    tb_weights_let_go(tensor);
+    loader->status = tb_parameters_advance(loader->parameters, tensor, loader->err);
 }

@@ -258,6 +258,7 @@ void tb_model_close(tb_model *model)
 {
     if (model == NULL)
         return;
+    tb_model_stop_sha256(model);
     for (int i = 0; i < TB_NETWORK_COUNT; i++) {
         tb_parameters_free(model->parameters[i]);
         tb_weights_close(model->weights[i]);

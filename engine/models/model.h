@@ -55,6 +55,12 @@ bool tb_model_is_unchanged(const tb_model *model);
  * CANCELLED when `progress` (may be NULL) says so. */
 TB_MUST_USE tb_status tb_model_sha256(tb_model *model, const tb_progress *progress,
                                       char out[TB_SHA256_HEX_BYTES], tb_error *err);
+/* Begins to make that hash on a thread of its own, so that it is there, or nearer, when it is asked
+ * for. Never fails: what could not be begun is done then. Until it was asked for or stopped, files
+ * are being read. */
+void tb_model_begin_sha256(tb_model *model);
+/* Forgets what was begun and not asked for. Accepts NULL. */
+void tb_model_stop_sha256(tb_model *model);
 /* For `show`: {"path","format","components":{"text_encoder":{...},...},"licence",...}; new, or NULL
  * for memory. */
 json_t *tb_model_describe(tb_model *model);

@@ -1,6 +1,6 @@
-/* What the files of the model directory share: model.c opens, model_files.c finds and hashes,
- * model_hints.c reads timbre.json, model_check.c compares with what is outside of the networks,
- * model_describe.c tells. */
+/* What the files of the model directory share: model.c opens, model_files.c finds, model_hash.c
+ * hashes, model_hints.c reads timbre.json, model_check.c compares with what is outside of the
+ * networks, model_describe.c tells. */
 #ifndef TB_MODELS_MODEL_INSIDE_H
 #define TB_MODELS_MODEL_INSIDE_H
 
@@ -13,7 +13,10 @@ typedef struct tb_model_file {
     char *name; /* inside the model, owned: "unet/config.json" */
     char *path; /* owned */
     tb_stamp stamp;
+    char sha256[TB_SHA256_HEX_BYTES]; /* written by whoever hashes the model */
 } tb_model_file;
+
+typedef struct tb_model_hasher tb_model_hasher;
 
 struct tb_model {
     char *path;          /* as it was given */
@@ -30,6 +33,7 @@ struct tb_model {
     tb_model_file *files;
     size_t n_files, capacity;
     char sha256[TB_SHA256_HEX_BYTES]; /* "" until asked for */
+    tb_model_hasher *hasher;          /* owned; NULL: none is at work */
 };
 
 /* Something is at the path, be it a symbolic link that leads nowhere. */

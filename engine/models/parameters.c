@@ -21,6 +21,7 @@ struct tb_parameters {
     bool is_check_only;
     const tb_progress *progress; /* borrowed; may be NULL */
     int64_t n_loaded, n_bytes;   /* bytes; of those to load */
+    tb_pool *pool;               /* borrowed; may be NULL */
     size_t n;
     parameter *all; /* by name; in the arena, as is everything */
     tb_arena arena;
@@ -265,6 +266,16 @@ tb_status tb_parameters_advance(tb_parameters *parameters, const tb_tensor *tens
                           : 1;
     tb_progress_report(parameters->progress, fraction < 1 ? fraction : 1);
     return tb_progress_check(parameters->progress, err);
+}
+
+void tb_parameters_set_pool(tb_parameters *parameters, tb_pool *pool)
+{
+    parameters->pool = pool;
+}
+
+tb_pool *tb_parameters_pool(const tb_parameters *parameters)
+{
+    return parameters->pool;
 }
 
 void tb_parameters_set_check_only(tb_parameters *parameters, bool is_check_only)

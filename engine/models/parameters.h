@@ -7,6 +7,7 @@
 #define TB_MODELS_PARAMETERS_H
 
 #include "engine/base/progress.h"
+#include "engine/os/pool.h"
 #include "engine/tensor/weights.h"
 
 typedef enum tb_network {
@@ -62,6 +63,10 @@ void tb_parameters_set_progress(tb_parameters *parameters, const tb_progress *pr
 /* One tensor is loaded. CANCELLED. */
 TB_MUST_USE tb_status tb_parameters_advance(tb_parameters *parameters, const tb_tensor *tensor,
                                             tb_error *err);
+
+/* Threads on which loaders pack what they load; NULL, as at first: the caller's alone. Borrowed. */
+void tb_parameters_set_pool(tb_parameters *parameters, tb_pool *pool);
+tb_pool *tb_parameters_pool(const tb_parameters *parameters);
 
 /* To load only shapes (`show`, checks before any memory is used): loaders then check every tensor
  * but pack none. */

@@ -200,27 +200,70 @@ tb_status tb_floats_load(const tb_tensor *tensor, float **out, tb_error *err)
     return load_range(tensor, 0, tensor->n_elements, out, err);
 }
 
-/* Types that are kept go straight from the file; others by a copy of 16 rows as floats. */
-static tb_status pack_panels(tb_matrix *m, const tb_tensor *weight, int first, tb_error *err)
+/* Panels in tasks of about this many bytes: enough to be worth a thread's waking. */
+#define PANEL_TASK_BYTES ((size_t)512 * 1024)
+
+/* A matrix being packed on all threads: each panel is written by one of them. */
+typedef struct packing {
+    const tb_matrix *m;
+    const rows_view *view;
+    int first, n_panels, panels_each; /* of a task */
+    bool is_infinite;                 /* atomic: a value that is not finite was met by any thread */
+} packing;
+
+static void pack_task(int i_task, void *user)
 {
-    bool is_kept = weight->dtype == m->dtype;
-    rows_view direct = view_of(weight);
-    bool is_finite = true;
-    tb_status st = TIMBRE_OK;
-    for (int row = 0; row < m->n_out && is_finite && st == TIMBRE_OK; row += LANES) {
+    packing *p = user;
+    int end = (i_task + 1) * p->panels_each;
+    for (int i = i_task * p->panels_each; i < end && i < p->n_panels; i++) {
+        int row = i * LANES, left = p->m->n_out - row;
+        if (!pack_panel(p->m, p->view, p->first + row, left < LANES ? left : LANES, i))
+            __atomic_store_n(&p->is_infinite, true, __ATOMIC_RELAXED);
+    }
+}
+
+/* Straight from the file; false: a value is not finite. */
+static bool pack_kept(const tb_matrix *m, const tb_tensor *weight, int first, tb_pool *pool)
+{
+    rows_view view = view_of(weight);
+    size_t panel_bytes = LANES * (size_t)m->n_in * tb_dtype_size(m->dtype);
+    size_t each = panel_bytes < PANEL_TASK_BYTES ? PANEL_TASK_BYTES / (panel_bytes + 1) + 1 : 1;
+    packing p = {.m = m,
+                 .view = &view,
+                 .first = first,
+                 .n_panels = (m->n_out + LANES - 1) / LANES,
+                 .panels_each = each < INT_MAX / 4 ? (int)each : INT_MAX / 4};
+    tb_pool_run(pool, (p.n_panels + p.panels_each - 1) / p.panels_each, pack_task, &p);
+    return !__atomic_load_n(&p.is_infinite, __ATOMIC_RELAXED);
+}
+
+/* By a copy of 16 rows as floats. */
+static tb_status pack_widened(tb_matrix *m, const tb_tensor *weight, int first, bool *is_finite,
+                              tb_error *err)
+{
+    for (int row = 0; row < m->n_out && *is_finite; row += LANES) {
         int n = m->n_out - row < LANES ? m->n_out - row : LANES;
-        if (is_kept) {
-            is_finite = pack_panel(m, &direct, first + row, n, row / LANES);
-            continue;
-        }
         float *copy;
-        st = load_range(weight, (int64_t)(first + row) * m->n_in, (int64_t)n * m->n_in, &copy, err);
+        tb_status st = load_range(weight, (int64_t)(first + row) * m->n_in, (int64_t)n * m->n_in,
+                                  &copy, err);
         if (st != TIMBRE_OK)
-            break;
+            return st;
         rows_view copied = view_of_copy(weight, copy);
-        is_finite = pack_panel(m, &copied, 0, n, row / LANES);
+        *is_finite = pack_panel(m, &copied, 0, n, row / LANES);
         free(copy);
     }
+    return TIMBRE_OK;
+}
+
+static tb_status pack_panels(tb_matrix *m, const tb_tensor *weight, int first, tb_pool *pool,
+                             tb_error *err)
+{
+    bool is_finite = true;
+    tb_status st = TIMBRE_OK;
+    if (weight->dtype == m->dtype)
+        is_finite = pack_kept(m, weight, first, pool);
+    else
+        st = pack_widened(m, weight, first, &is_finite, err);
     if (st == TIMBRE_OK && !is_finite)
         st = fail_not_finite(weight, (int64_t)first * m->n_in, (int64_t)m->n_out * m->n_in, err);
     return st;
@@ -243,8 +286,8 @@ static bool count_inputs(const tb_tensor *weight, int *n_in)
     return n >= 0 && n <= INT_MAX / 2;
 }
 
-tb_status tb_matrix_pack_rows(tb_matrix *matrix, const tb_tensor *weight, const tb_tensor *bias,
-                              int first, int n, tb_error *err)
+tb_status tb_matrix_pack_rows(tb_pool *pool, tb_matrix *matrix, const tb_tensor *weight,
+                              const tb_tensor *bias, int first, int n, tb_error *err)
 {
     assert(weight->rank >= 2 && weight->rank <= 4 && first >= 0 && n >= 0);
     assert(first <= weight->shape[0] - n);
@@ -260,7 +303,7 @@ tb_status tb_matrix_pack_rows(tb_matrix *matrix, const tb_tensor *weight, const 
         st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for %zu bytes of '%.200s'", bytes,
                      weight->name);
     if (st == TIMBRE_OK)
-        st = pack_panels(matrix, weight, first, err);
+        st = pack_panels(matrix, weight, first, pool, err);
     if (st == TIMBRE_OK && bias != NULL)
         st = load_range(bias, first, n, &matrix->bias, err);
     if (st != TIMBRE_OK)
@@ -276,7 +319,7 @@ tb_status tb_matrix_pack(tb_matrix *matrix, const tb_tensor *weight, const tb_te
         return tb_fail(err, TIMBRE_BAD_FILE, "tensor '%.200s' has more than %d outputs",
                        weight->name, INT_MAX / 2);
     }
-    return tb_matrix_pack_rows(matrix, weight, bias, 0, (int)weight->shape[0], err);
+    return tb_matrix_pack_rows(NULL, matrix, weight, bias, 0, (int)weight->shape[0], err);
 }
 
 void tb_matrix_deinit(tb_matrix *matrix)

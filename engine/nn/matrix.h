@@ -22,8 +22,9 @@ typedef struct tb_matrix {
  */
 TB_MUST_USE tb_status tb_matrix_pack(tb_matrix *matrix, const tb_tensor *weight,
                                      const tb_tensor *bias, tb_error *err);
-/* Rows first .. first+n-1 of weight (and bias) only: for one of several layers in one tensor. */
-TB_MUST_USE tb_status tb_matrix_pack_rows(tb_matrix *matrix, const tb_tensor *weight,
+/* Rows first .. first+n-1 of weight (and bias) only, for one of several layers in one tensor, on
+ * the threads of a pool (NULL: the caller's). */
+TB_MUST_USE tb_status tb_matrix_pack_rows(tb_pool *pool, tb_matrix *matrix, const tb_tensor *weight,
                                           const tb_tensor *bias, int first, int n, tb_error *err);
 void tb_matrix_deinit(tb_matrix *matrix); /* accepts a zeroed one */
 size_t tb_matrix_bytes(const tb_matrix *matrix);

@@ -4,12 +4,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #if defined(__APPLE__)
 #include <sys/sysctl.h>
 #endif
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
+/* Of x86-64, and of arm64 with pages of 4 KiB; where it is another the system takes what fits. */
+#define LARGE_PAGE_BYTES ((size_t)2 * 1024 * 1024)
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -91,6 +98,31 @@ tb_status tb_memory_require(const char *what, int64_t bytes, tb_error *err)
                            what, (double)bytes / 1e9, (double)available / 1e9);
     tb_fix(err, "close other programs, ask for a shorter take, or use a smaller model");
     return st;
+}
+
+void tb_memory_trim(void)
+{
+#if defined(__GLIBC__)
+    (void)malloc_trim(0);
+#endif
+}
+
+size_t tb_memory_alignment(size_t size)
+{
+#if defined(MADV_HUGEPAGE)
+    return size >= 2 * LARGE_PAGE_BYTES ? LARGE_PAGE_BYTES : 0;
+#else
+    return 0;
+#endif
+}
+
+void tb_memory_use_large_pages(void *block, size_t size)
+{
+#if defined(MADV_HUGEPAGE)
+    size_t whole = size / LARGE_PAGE_BYTES * LARGE_PAGE_BYTES;
+    if ((uintptr_t)block % LARGE_PAGE_BYTES == 0 && whole > 0)
+        (void)madvise(block, whole, MADV_HUGEPAGE); /* a wish: a system without them refuses */
+#endif
 }
 
 int64_t tb_memory_peak(void)

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "engine/os/memory.h"
+
 enum { ALIGN_BYTES = 64 };
 
 float *tb_floats_alloc(size_t n_floats)
@@ -11,7 +13,12 @@ float *tb_floats_alloc(size_t n_floats)
     size_t size;
     if (__builtin_mul_overflow(n_floats, sizeof(float), &size) || size > SIZE_MAX - ALIGN_BYTES)
         return NULL;
-    return aligned_alloc(ALIGN_BYTES, (size + ALIGN_BYTES - 1) / ALIGN_BYTES * ALIGN_BYTES);
+    size = (size + ALIGN_BYTES - 1) / ALIGN_BYTES * ALIGN_BYTES;
+    size_t alignment = tb_memory_alignment(size);
+    void *floats = aligned_alloc(alignment > ALIGN_BYTES ? alignment : ALIGN_BYTES, size);
+    if (floats != NULL && alignment > ALIGN_BYTES)
+        tb_memory_use_large_pages(floats, size);
+    return floats;
 }
 
 tb_status tb_scratch_init(tb_scratch *s, int n_pieces, size_t n_floats, tb_error *err)

@@ -123,8 +123,23 @@ static void riffusion_close(void *state)
     free(r);
 }
 
+static tb_status read_residence(const char *word, tb_residence *out, tb_error *err)
+{
+    static const char *const words[] = {[TB_RESIDENCE_AUTO] = "auto", [TB_RESIDENCE_LOW] = "low"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (word == NULL || word[0] == '\0' || strcmp(word, words[i]) == 0) {
+            *out = (tb_residence)i;
+            return TIMBRE_OK;
+        }
+    return tb_fail(err, TIMBRE_BAD_INPUT, "memory '%.80s' is neither auto nor low", word);
+}
+
 static tb_status riffusion_open(const timbre_engine_options *options, void **state, tb_error *err)
 {
+    tb_residence residence = TB_RESIDENCE_AUTO;
+    tb_status st = read_residence(options->memory, &residence, err);
+    if (st != TIMBRE_OK)
+        return st;
     tb_riffusion *r = calloc(1, sizeof *r);
     bool has_tokenizer = options->tokenizer != NULL && options->tokenizer[0] != '\0';
     if (r != NULL && has_tokenizer &&
@@ -134,6 +149,7 @@ static tb_status riffusion_open(const timbre_engine_options *options, void **sta
     }
     if (r == NULL)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the riffusion backend");
+    r->residence = residence;
     *state = r;
     return TIMBRE_OK;
 }
@@ -295,14 +311,18 @@ static tb_status prepare(tb_riffusion *r, tb_riffusion_work *w, tb_error *err)
     return st == TIMBRE_OK ? tb_riffusion_load(r, w, err) : st;
 }
 
+/* Nothing of the model is read behind this: it is time for its hash. */
+static tb_status decode(tb_riffusion *r, tb_riffusion_work *w, tb_error *err)
+{
+    tb_status st = tb_riffusion_decode(r, w, err);
+    return st == TIMBRE_OK ? tb_riffusion_finish_hash(r, w, err) : st;
+}
+
 /* The stages up to the picture; vocode and master follow. */
 static const struct {
     tb_status (*run)(tb_riffusion *r, tb_riffusion_work *w, tb_error *err);
-} steps[] = {{prepare},
-             {tb_riffusion_tokenize},
-             {tb_riffusion_encode},
-             {tb_riffusion_denoise},
-             {tb_riffusion_decode}};
+} steps[] = {
+    {prepare}, {tb_riffusion_tokenize}, {tb_riffusion_encode}, {tb_riffusion_denoise}, {decode}};
 
 static tb_status make_sound(tb_riffusion *r, tb_riffusion_work *w, tb_result *result, tb_error *err)
 {
@@ -341,6 +361,9 @@ static tb_status riffusion_run(void *state, const tb_job *job, tb_result *result
     }
     if (st == TIMBRE_OK)
         st = make_sound(r, &w, result, err);
+    if (w.is_low)
+        tb_riffusion_let_go(r);
+    tb_model_stop_sha256(r->model); /* of a take that failed */
     deinit_work(&w);
     return st;
 }

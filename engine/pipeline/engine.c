@@ -69,7 +69,7 @@ tb_status timbre_engine_new(const timbre_engine_options *options, timbre_engine 
     for (int i = 0; st == TIMBRE_OK && i < TB_BACKEND_COUNT; i++)
         st = tb_backends[i]->open(&engine->options, &engine->states[i], err);
     engine->options.soundfont = engine->options.data_dir = NULL; /* the caller's; copied by open */
-    engine->options.cpu = engine->options.tokenizer = NULL;
+    engine->options.cpu = engine->options.tokenizer = engine->options.memory = NULL;
     if (st != TIMBRE_OK) {
         timbre_engine_free(engine);
         return st;

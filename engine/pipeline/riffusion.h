@@ -8,6 +8,7 @@
 #include "engine/diffusion/sampler.h"
 #include "engine/models/model.h"
 #include "engine/models/prompt.h"
+#include "engine/models/text_encoder.h"
 #include "engine/models/tokenizer.h"
 #include "engine/models/unet.h"
 #include "engine/models/vae.h"
@@ -24,13 +25,21 @@ typedef struct tb_conditioning {
     size_t n_dropped, n_dropped_negative; /* tokens beyond the limit */
 } tb_conditioning;
 
+/* What of a model stays in memory. The bytes of a take are the same either way. */
+typedef enum tb_residence {
+    TB_RESIDENCE_AUTO, /* all networks from take to take where they fit, else as below */
+    TB_RESIDENCE_LOW   /* each network for its stage alone */
+} tb_residence;
+
 typedef struct tb_riffusion {
     char *tokenizer_setting; /* owned; NULL: the model's own */
+    tb_residence residence;  /* as asked for */
     char *path;              /* owned; of the loaded model. NULL: none */
     tb_model *model;
     tb_tokenizer *tokenizer;
+    tb_text_encoder *encoder; /* this and the next two: NULL while they are not in memory */
     tb_unet *unet;
-    tb_vae *vae;
+    tb_vae *vae; /* its decoder */
     tb_schedule schedule;
     tb_vocode_choices vocode;
     char sha256[TB_SHA256_HEX_BYTES];
@@ -54,6 +63,7 @@ typedef struct tb_riffusion_work {
     tb_riffusion_size size;
     bool has_guidance; /* cfg_scale above 1: a batch of two */
     bool is_kept;      /* the conditioning of an earlier take serves */
+    bool is_low;       /* a network leaves memory behind its stage */
     tb_prompt negative, prompt;
     float *latents; /* [h*w, n_channels] */
     uint8_t *rgb;   /* [height*width, 3] */
@@ -64,9 +74,14 @@ typedef struct tb_riffusion_work {
 /* Model folder `path` or file, opened and checked, its tokenizer and parameters of the sound; kept
  * when it is the one already. Nothing is loaded. */
 TB_MUST_USE tb_status tb_riffusion_open(tb_riffusion *r, const char *path, tb_error *err);
-/* The UNet and the VAE's decoder in memory, the model's hash. NO_MEMORY before anything is loaded
- * when the take will not fit. */
-TB_MUST_USE tb_status tb_riffusion_load(tb_riffusion *r, const tb_riffusion_work *w, tb_error *err);
+/* Decides what stays in memory, which holds for the take; then UNet and decoder are loaded, or each
+ * network with its stage. Begins to hash the model. NO_MEMORY before anything is loaded when the
+ * take will not fit. */
+TB_MUST_USE tb_status tb_riffusion_load(tb_riffusion *r, tb_riffusion_work *w, tb_error *err);
+/* The model's hash, once nothing of it will be read any more: what was used is what was hashed, or
+ * BAD_FILE. */
+TB_MUST_USE tb_status tb_riffusion_finish_hash(tb_riffusion *r, const tb_riffusion_work *w,
+                                               tb_error *err);
 void tb_riffusion_unload(tb_riffusion *r);
 /* BAD_INPUT for a length that the model cannot make in one pass. */
 TB_MUST_USE tb_status tb_riffusion_get_size(const tb_riffusion *r, double seconds,
@@ -77,14 +92,26 @@ TB_MUST_USE tb_status tb_riffusion_read_params(const tb_model *model,
 /* Columns of a picture for a sound of that length: the next multiple of 64. */
 int tb_riffusion_width(const timbre_spectrogram_params *params, double seconds);
 
+/* ---- riffusion_networks.c ---- */
+
+/* The network in memory: at once when it is there, else loaded on all threads. *progress (may be
+ * NULL) hears of it. */
+TB_MUST_USE tb_status tb_riffusion_hold(tb_riffusion *r, const tb_job *job, tb_network network,
+                                        const tb_progress *progress, tb_error *err);
+/* Its stage is over: it leaves memory where the take has little. */
+void tb_riffusion_pass(tb_riffusion *r, const tb_riffusion_work *w, tb_network network);
+/* All networks leave memory. */
+void tb_riffusion_let_go(tb_riffusion *r);
+
 /* ---- riffusion_memory.c ---- */
 
 /* Bytes that a take takes, beside the program itself. */
 typedef struct tb_riffusion_need {
-    int64_t weights;                 /* of UNet and decoder, as long as the model is kept */
+    int64_t encoder, unet, decoder;  /* packed weights */
     int64_t texts;                   /* what is kept of them: embeddings, keys and values */
     int64_t encode, denoise, decode; /* activations and results of each stage */
-    int64_t peak;                    /* most at a time, all included */
+    int64_t peak;                    /* most at a time when all networks stay, all included */
+    int64_t low_peak;                /* the same when each is there for its stage alone */
 } tb_riffusion_need;
 
 /* What they depend on. */
@@ -94,6 +121,11 @@ typedef struct tb_riffusion_plan {
     int n_chunks; /* of each text, at most */
     bool has_preview;
 } tb_riffusion_plan;
+
+/* Whether a take is to have its networks one by one: it was asked for, or all of them, of which
+ * `held` bytes are in memory, do not fit what is available. */
+bool tb_riffusion_is_low(tb_residence residence, const tb_riffusion_need *need, int64_t held,
+                         int64_t available);
 
 TB_MUST_USE tb_status tb_riffusion_measure(tb_model *model, const tb_riffusion_plan *plan,
                                            const tb_kernels *kernels, tb_pool *pool,

@@ -196,13 +196,26 @@ static tb_status evaluate(denoising *d, tb_error *err)
     return st == TIMBRE_OK ? show_preview(d, err) : st;
 }
 
+/* The UNet, and the decoder where a preview is still to be learnt from it: both are there already
+ * unless memory is short. */
+static tb_status hold_networks(tb_riffusion *r, const tb_riffusion_work *w, tb_error *err)
+{
+    tb_progress quiet = {.cancel = w->job->stages->progress.cancel};
+    tb_status st = tb_riffusion_hold(r, w->job, TB_NETWORK_UNET, &quiet, err);
+    if (st == TIMBRE_OK && w->job->preview != NULL && r->preview.n_channels == 0)
+        st = tb_riffusion_hold(r, w->job, TB_NETWORK_VAE, &quiet, err);
+    return st;
+}
+
 tb_status tb_riffusion_denoise(tb_riffusion *r, tb_riffusion_work *w, tb_error *err)
 {
     denoising d = {.r = r,
                    .work = w,
                    .batch = w->has_guidance ? 2 : 1,
                    .cfg_scale = (float)timbre_request_number(w->job->request, "cfg_scale")};
-    tb_status st = make_sampler(&d, err);
+    tb_status st = hold_networks(r, w, err);
+    if (st == TIMBRE_OK)
+        st = make_sampler(&d, err);
     if (st == TIMBRE_OK)
         st = allocate(&d, err);
     if (st == TIMBRE_OK)
@@ -212,5 +225,6 @@ tb_status tb_riffusion_denoise(tb_riffusion *r, tb_riffusion_work *w, tb_error *
     for (; st == TIMBRE_OK && d.i_evaluation < d.n_evaluations; d.i_evaluation++)
         st = evaluate(&d, err);
     deinit(&d);
+    tb_riffusion_pass(r, w, TB_NETWORK_UNET);
     return st;
 }

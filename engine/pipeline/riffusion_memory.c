@@ -71,6 +71,16 @@ static tb_status load_shapes(dry *d, tb_model *model, tb_error *err)
     return st;
 }
 
+static void find_peaks(tb_riffusion_need *need, const tb_riffusion_plan *plan)
+{
+    int64_t looked_at = plan->has_preview ? need->decoder : 0; /* a preview is made with it */
+    need->peak = need->encoder + need->unet + need->decoder + need->texts +
+                 most(need->encode, most(need->denoise, need->decode));
+    need->low_peak = need->texts +
+                     most(need->encoder + need->encode, most(need->unet + looked_at + need->denoise,
+                                                             need->decoder + need->decode));
+}
+
 /* Each stage with what it keeps while it works. */
 static void add_up(tb_riffusion_need *need, dry *d, const tb_model *model, tb_nn *nn)
 {
@@ -83,15 +93,22 @@ static void add_up(tb_riffusion_need *need, dry *d, const tb_model *model, tb_nn
                         (size_t)text->n_positions * (size_t)text->width;
     int factor = tb_vae_factor(tb_model_vae_config(model));
     size_t preview = d->plan->has_preview ? tb_latent_preview_measure(d->vae, factor, nn) : 0;
-    need->weights = bytes(tb_unet_bytes(d->unet)) + bytes(tb_vae_bytes(d->vae));
+    need->encoder = bytes(tb_text_encoder_bytes(d->encoder));
+    need->unet = bytes(tb_unet_bytes(d->unet));
+    need->decoder = bytes(tb_vae_bytes(d->vae));
     need->texts = bytes(embeddings) + bytes(tb_unet_context_bytes(d->unet, d->context));
-    need->encode = bytes(tb_text_encoder_bytes(d->encoder)) + bytes(tb_nn_measure(nn, encode, d));
+    need->encode = bytes(tb_nn_measure(nn, encode, d));
     need->denoise = bytes(tb_nn_measure(nn, denoise, d)) + SAMPLER_ARRAYS * bytes(latents) +
                     bytes(preview);
     need->decode = bytes(tb_nn_measure(nn, decode, d)) +
                    bytes(pixels * (1 + sizeof(float)) + latents);
-    need->peak = need->weights + need->texts +
-                 most(need->encode, most(need->denoise, need->decode));
+    find_peaks(need, d->plan);
+}
+
+bool tb_riffusion_is_low(tb_residence residence, const tb_riffusion_need *need, int64_t held,
+                         int64_t available)
+{
+    return residence == TB_RESIDENCE_LOW || need->peak - held > available;
 }
 
 tb_status tb_riffusion_measure(tb_model *model, const tb_riffusion_plan *plan,

@@ -12,12 +12,11 @@ enum { WIDTH_STEP = 64 }; /* pixels: every down-sampling of the family divides i
 void tb_riffusion_unload(tb_riffusion *r)
 {
     tb_conditioning_deinit(&r->conditioning);
-    tb_unet_free(r->unet);
-    tb_vae_free(r->vae);
+    tb_riffusion_let_go(r);
     tb_tokenizer_free(r->tokenizer);
     tb_model_close(r->model);
     free(r->path);
-    *r = (tb_riffusion){.tokenizer_setting = r->tokenizer_setting};
+    *r = (tb_riffusion){.tokenizer_setting = r->tokenizer_setting, .residence = r->residence};
 }
 
 /* ---- the sound that the model's pictures are of ---- */
@@ -138,23 +137,48 @@ static int count_chunks(const tb_riffusion *r, const timbre_request *request)
     return n < 1 ? 1 : n > TB_PROMPT_MAX_CHUNKS ? TB_PROMPT_MAX_CHUNKS : n;
 }
 
-/* The whole take has to fit, what is loaded already counted out. */
-static tb_status check_memory(const tb_riffusion *r, const tb_riffusion_work *w, tb_error *err)
+static tb_status measure(const tb_riffusion *r, const tb_riffusion_work *w, tb_riffusion_need *need,
+                         tb_error *err)
 {
     const tb_job *job = w->job;
-    tb_riffusion_need need;
     tb_riffusion_plan plan = {.size = &w->size,
                               .n_texts = w->has_guidance ? 2 : 1,
                               .n_chunks = count_chunks(r, job->request),
                               .has_preview = job->preview != NULL};
-    tb_status st = tb_riffusion_measure(r->model, &plan, job->kernels, job->pool, &need, err);
+    return tb_riffusion_measure(r->model, &plan, job->kernels, job->pool, need, err);
+}
+
+static int64_t held_bytes(const tb_riffusion *r, const tb_riffusion_need *need)
+{
+    return (r->encoder != NULL ? need->encoder : 0) + (r->unet != NULL ? need->unet : 0) +
+           (r->vae != NULL ? need->decoder : 0);
+}
+
+/* The whole take has to fit: with all networks, what is loaded already counted out, or with each
+ * in its stage. */
+static tb_status choose_residence(tb_riffusion *r, tb_riffusion_work *w, tb_error *err)
+{
+    const tb_logger *log = w->job->log;
+    tb_riffusion_need need;
+    tb_status st = measure(r, w, &need, err);
     if (st != TIMBRE_OK)
         return st;
-    tb_logger_write(job->log, TIMBRE_LOG_INFO,
+    int64_t held = held_bytes(r, &need), available = tb_memory_available();
+    w->is_low = tb_riffusion_is_low(r->residence, &need, held, available);
+    tb_logger_write(log, TIMBRE_LOG_INFO,
                     "memory: weights %.2f GB, denoise %.2f GB, decode %.2f GB, at most %.2f GB",
-                    (double)need.weights / 1e9, (double)need.denoise / 1e9,
-                    (double)need.decode / 1e9, (double)need.peak / 1e9);
-    return tb_memory_require("this take", need.peak - (r->unet != NULL ? need.weights : 0), err);
+                    (double)(need.encoder + need.unet + need.decoder) / 1e9,
+                    (double)need.denoise / 1e9, (double)need.decode / 1e9,
+                    (double)(w->is_low ? need.low_peak : need.peak) / 1e9);
+    if (!w->is_low)
+        return TIMBRE_OK;
+    if (r->residence != TB_RESIDENCE_LOW)
+        tb_logger_write(log, TIMBRE_LOG_INFO,
+                        "memory: to keep all networks takes %.2f GB and %.2f GB are free: each is "
+                        "loaded for its stage alone",
+                        (double)(need.peak - held) / 1e9, (double)available / 1e9);
+    tb_riffusion_let_go(r); /* of an earlier take */
+    return tb_memory_require("this take", need.low_peak, err);
 }
 
 /* Part of a stage's progress. */
@@ -172,36 +196,34 @@ static void report_part(double fraction, void *user)
 static tb_status load_networks(tb_riffusion *r, const tb_job *job, tb_error *err)
 {
     const tb_progress *whole = &job->stages->progress;
-    part vae = {whole, 0, 0.1}, unet = {whole, 0.1, 0.7};
-    tb_parameters *of_vae = tb_model_parameters(r->model, TB_NETWORK_VAE);
-    tb_parameters *of_unet = tb_model_parameters(r->model, TB_NETWORK_UNET);
+    part vae = {whole, 0, 0.1}, unet = {whole, 0.1, 1};
     tb_progress vae_progress = {report_part, &vae, whole->cancel};
     tb_progress unet_progress = {report_part, &unet, whole->cancel};
-    tb_parameters_set_progress(of_vae, &vae_progress);
-    tb_parameters_set_progress(of_unet, &unet_progress);
-    tb_status st = tb_vae_load(tb_model_vae_config(r->model), of_vae, TB_VAE_DECODER, &r->vae, err);
-    if (st == TIMBRE_OK)
-        st = tb_unet_load(tb_model_unet_config(r->model), of_unet, &r->unet, err);
-    tb_parameters_set_progress(of_vae, NULL);
-    tb_parameters_set_progress(of_unet, NULL);
+    tb_status st = tb_riffusion_hold(r, job, TB_NETWORK_VAE, &vae_progress, err);
+    return st == TIMBRE_OK ? tb_riffusion_hold(r, job, TB_NETWORK_UNET, &unet_progress, err) : st;
+}
+
+tb_status tb_riffusion_load(tb_riffusion *r, tb_riffusion_work *w, tb_error *err)
+{
+    tb_status st = choose_residence(r, w, err);
+    if (st != TIMBRE_OK)
+        return st;
+    tb_model_begin_sha256(r->model);
+    if (!w->is_low)
+        st = load_networks(r, w->job, err);
+    if (st != TIMBRE_OK) { /* all or nothing: the next take begins anew */
+        tb_conditioning_deinit(&r->conditioning);
+        tb_riffusion_let_go(r);
+    }
     return st;
 }
 
-tb_status tb_riffusion_load(tb_riffusion *r, const tb_riffusion_work *w, tb_error *err)
+tb_status tb_riffusion_finish_hash(tb_riffusion *r, const tb_riffusion_work *w, tb_error *err)
 {
-    tb_status st = check_memory(r, w, err);
-    if (st != TIMBRE_OK)
-        return st;
-    if (r->unet == NULL)
-        st = load_networks(r, w->job, err);
-    if (st == TIMBRE_OK) /* also when it is known: what is used has to be what was hashed */
-        st = tb_model_sha256(r->model, &w->job->stages->progress, r->sha256, err);
-    if (st != TIMBRE_OK) { /* all or nothing: the next take begins anew */
+    tb_status st = tb_model_sha256(r->model, &w->job->stages->progress, r->sha256, err);
+    if (st != TIMBRE_OK && st != TIMBRE_CANCELLED) { /* what was made of it is not to be used */
         tb_conditioning_deinit(&r->conditioning);
-        tb_unet_free(r->unet);
-        tb_vae_free(r->vae);
-        r->unet = NULL;
-        r->vae = NULL;
+        tb_riffusion_let_go(r);
     }
     return st;
 }

@@ -40,7 +40,11 @@ tb_status tb_riffusion_decode(tb_riffusion *r, tb_riffusion_work *w, tb_error *e
         st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a picture of %dx%d pixels",
                      w->size.width, w->size.height);
     if (st == TIMBRE_OK)
+        st = tb_riffusion_hold(r, w->job, TB_NETWORK_VAE,
+                               &(tb_progress){.cancel = w->job->stages->progress.cancel}, err);
+    if (st == TIMBRE_OK)
         st = run(&d, w, err);
+    tb_riffusion_pass(r, w, TB_NETWORK_VAE);
     for (size_t i = 0; st == TIMBRE_OK && i < n; i++)
         if (!isfinite(d.image[i]))
             st = tb_fail(err, TIMBRE_FAILED, "the model's decoder gave values that are no numbers");

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "engine/base/str.h"
-#include "engine/models/text_encoder.h"
 #include "engine/pipeline/request.h"
 #include "engine/pipeline/riffusion.h"
 
@@ -119,31 +118,38 @@ tb_status tb_riffusion_check_clip_skip(const tb_riffusion *r, const timbre_reque
                      (long long)clip_skip, n_layers - 1, n_layers);
 }
 
-/* The text encoder is in memory only while it works. */
-static tb_status encode(tb_riffusion *r, tb_riffusion_work *w, tb_error *err)
+/* Keys and values are the UNet's work: where memory is short the text encoder goes before it comes.
+ */
+static tb_status make_context(tb_riffusion *r, tb_riffusion_work *w, encoding *e, tb_error *err)
 {
     tb_conditioning *c = &r->conditioning;
-    const tb_text_config *config = tb_model_text_config(r->model);
-    tb_text_encoder *encoder = NULL;
+    const tb_progress *progress = &w->job->stages->progress;
+    tb_progress quiet = {.cancel = progress->cancel};
+    tb_status st = tb_riffusion_hold(r, w->job, TB_NETWORK_TEXT, &quiet, err);
+    e->encoder = r->encoder;
+    if (st == TIMBRE_OK)
+        st = run_encoder(e, w->job, err);
+    tb_riffusion_pass(r, w, TB_NETWORK_TEXT);
+    if (st == TIMBRE_OK)
+        st = tb_riffusion_hold(r, w->job, TB_NETWORK_UNET, progress, err);
+    if (st == TIMBRE_OK)
+        st = tb_unet_context_new(r->unet, w->job->kernels, w->job->pool, e->out, e->n_prompts,
+                                 c->n_tokens, &c->context, err);
+    return st;
+}
+
+static tb_status encode(tb_riffusion *r, tb_riffusion_work *w, tb_error *err)
+{
     encoding e = {.n_prompts = w->has_guidance ? 2 : 1,
                   .clip_skip = (int)timbre_request_integer(w->job->request, "clip_skip"),
-                  .width = config->width};
+                  .width = tb_model_text_config(r->model)->width};
     e.prompts[0] = w->has_guidance ? &w->negative : &w->prompt;
     e.prompts[1] = &w->prompt;
-    e.out = tb_floats_alloc((size_t)e.n_prompts * (size_t)c->n_tokens * (size_t)e.width);
-    tb_status st = TIMBRE_OK;
-    if (e.out == NULL)
-        st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the text's embeddings");
-    if (st == TIMBRE_OK)
-        st = tb_text_encoder_load(config, tb_model_parameters(r->model, TB_NETWORK_TEXT), &encoder,
-                                  err);
-    e.encoder = encoder;
-    if (st == TIMBRE_OK)
-        st = run_encoder(&e, w->job, err);
-    if (st == TIMBRE_OK)
-        st = tb_unet_context_new(r->unet, w->job->kernels, w->job->pool, e.out, e.n_prompts,
-                                 c->n_tokens, &c->context, err);
-    tb_text_encoder_free(encoder);
+    e.out = tb_floats_alloc((size_t)e.n_prompts * (size_t)r->conditioning.n_tokens *
+                            (size_t)e.width);
+    tb_status st = e.out == NULL
+                       ? tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the text's embeddings")
+                       : make_context(r, w, &e, err);
     free(e.out);
     return st;
 }

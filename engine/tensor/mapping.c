@@ -209,18 +209,38 @@ void tb_weights_close(tb_weights *weights)
     free(weights);
 }
 
-void tb_weights_let_go(const tb_tensor *tensor)
+/* The whole pages inside a tensor's bytes: neighbours may still be in use. false: there are none.
+ */
+static bool find_pages(const tb_tensor *tensor, uintptr_t *begin, uintptr_t *end)
 {
     if (tensor->n_elements == 0 || !tensor->is_mapped)
-        return;
+        return false;
     int64_t last = 0;
     for (int d = 0; d < tensor->rank; d++)
         last += (tensor->shape[d] - 1) * tensor->stride[d];
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t begin = (uintptr_t)tensor->data;
-    uintptr_t end = begin + ((uintptr_t)last + 1) * tb_dtype_size(tensor->dtype);
-    begin = (begin + page - 1) / page * page; /* inward: neighbours may still be in use */
-    end = end / page * page;
-    if (begin < end)
+    *begin = (uintptr_t)tensor->data;
+    *end = *begin + ((uintptr_t)last + 1) * tb_dtype_size(tensor->dtype);
+    *begin = (*begin + page - 1) / page * page;
+    *end = *end / page * page;
+    return *begin < *end;
+}
+
+void tb_weights_expect(const tb_tensor *tensor)
+{
+    uintptr_t begin, end;
+    if (!find_pages(tensor, &begin, &end))
+        return;
+#if defined(MADV_POPULATE_READ)
+    if (madvise((void *)begin, end - begin, MADV_POPULATE_READ) == 0)
+        return;
+#endif
+    (void)madvise((void *)begin, end - begin, MADV_WILLNEED);
+}
+
+void tb_weights_let_go(const tb_tensor *tensor)
+{
+    uintptr_t begin, end;
+    if (find_pages(tensor, &begin, &end))
         (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
 }

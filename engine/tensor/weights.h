@@ -25,6 +25,8 @@ const tb_tensor *tb_weights_at(const tb_weights *weights, size_t i);
 /* NULL: there is none of that name. */
 const tb_tensor *tb_weights_find(const tb_weights *weights, const char *name);
 
+/* The tensor will be read now, whole: its pages come at once, not one by one. */
+void tb_weights_expect(const tb_tensor *tensor);
 /* The tensor has been copied: its pages may leave memory; they come back from the file on use.
  * Nothing happens to a tensor in borrowed memory, which would come back as zeros. */
 void tb_weights_let_go(const tb_tensor *tensor);

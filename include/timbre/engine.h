@@ -30,9 +30,12 @@ typedef struct timbre_engine_options {
     const char *cpu; /* kernels: "auto", "ref", "avx2", "avx512", "neon", "blas"; NULL: auto */
     const char *tokenizer; /* folder with vocab.json and merges.txt for models without their own;
                               NULL or "": none */
+    const char *memory;    /* "auto": a neural model stays in memory between takes where it fits;
+                              "low": each network is there for its stage alone; NULL or "": auto */
 } timbre_engine_options;
 
-/* Returns owned. Does not load anything yet. BAD_INPUT, UNSUPPORTED: options.cpu. */
+/* Returns owned. Does not load anything yet. BAD_INPUT: options.cpu, options.memory. UNSUPPORTED:
+ * options.cpu. */
 TIMBRE_MUST_USE timbre_status timbre_engine_new(const timbre_engine_options *options,
                                                 timbre_engine **out, timbre_error *err);
 void timbre_engine_free(timbre_engine *engine);

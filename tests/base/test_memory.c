@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "engine/os/memory.h"
+#include "engine/os/scratch.h"
 #include "tests/support/sanitized.h"
 
 enum { MIB = 1 << 20 };
@@ -84,6 +85,28 @@ static void the_peak_grows_with_what_is_used(void **state)
     assert_true(after >= before);
 }
 
+/* Sizes around those of large pages: aligned, and writable to the last byte. */
+static void large_blocks_are_aligned_and_whole(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {4 * MIB - 4, 4 * MIB, 4 * MIB + 4, 7 * MIB + 64};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        size_t n = sizes[i] / sizeof(float);
+        float *floats = tb_floats_alloc(n);
+        assert_non_null(floats);
+        size_t alignment = tb_memory_alignment(sizes[i]);
+        assert_int_equal((uintptr_t)floats % (alignment > 64 ? alignment : 64), 0);
+        for (size_t k = 0; k < n; k++)
+            floats[k] = (float)k;
+        assert_true(floats[n - 1] == (float)(n - 1));
+        free(floats);
+    }
+    assert_int_equal(tb_memory_alignment(64), 0);
+    assert_null(tb_floats_alloc(SIZE_MAX / 4));
+    assert_null(tb_floats_alloc(SIZE_MAX / 2));
+    tb_memory_trim();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -91,6 +114,7 @@ int main(void)
         cmocka_unit_test(little_fits_and_too_much_is_named),
         cmocka_unit_test(the_limit_of_the_process_counts),
         cmocka_unit_test(the_peak_grows_with_what_is_used),
+        cmocka_unit_test(large_blocks_are_aligned_and_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -386,6 +386,30 @@ static void too_little_memory_is_said_before_the_work(void **state)
     assert_null(strstr(result.err, "denoise ("));
 }
 
+/* --count under each, by the flag and by the variable; the log says what is needed. */
+static void memory_is_chosen_and_changes_nothing(void **state)
+{
+    (void)state;
+    RUN(TAKE(tiny, "all-{seed}.wav"), "--count", "2", "--verbose");
+    assert_made("all-8.wav");
+    assert_non_null(strstr(result.err, "memory: weights"));
+    RUN(TAKE(tiny, "low-{seed}.wav"), "--count", "2", "--memory", "low");
+    assert_made("low-8.wav");
+    assert_same_file("all-7.wav", "low-7.wav");
+    assert_same_file("all-8.wav", "low-8.wav");
+    RUN(TAKE(tiny, "banana.wav"), "--memory", "banana");
+    assert_refused_at_once("--memory 'banana' is not one of: auto, low", "banana.wav");
+    home.env[0] = "TIMBRE_MEMORY=much";
+    RUN(TAKE(tiny, "much.wav"));
+    assert_refused(2, "TIMBRE_MEMORY 'much' is not one of: auto, low", "much.wav");
+    home.env[0] = "TIMBRE_MEMORY=low";
+    RUN("config", "get", "engine.memory");
+    assert_string_equal(result.out, "low\n");
+    home.env[0] = NULL;
+    RUN("show", tiny);
+    assert_non_null(strstr(result.out, "low_peak_bytes"));
+}
+
 static double now_seconds(void)
 {
     struct timespec now;
@@ -570,6 +594,7 @@ int main(void)
         cmocka_unit_test_teardown(wrong_values_are_refused_before_the_work, program_clean),
         cmocka_unit_test_teardown(the_picture_is_kept_and_never_replaced, program_clean),
         cmocka_unit_test_teardown(too_little_memory_is_said_before_the_work, program_clean),
+        cmocka_unit_test_teardown(memory_is_chosen_and_changes_nothing, program_clean),
         cmocka_unit_test_teardown(an_interrupt_ends_the_denoising, program_clean),
         cmocka_unit_test_teardown(two_takes_are_those_made_one_by_one, program_clean),
         cmocka_unit_test_teardown(events_name_the_eight_stages, program_clean),

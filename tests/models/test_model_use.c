@@ -158,6 +158,68 @@ static void test_shards_and_links_show(void **state)
     tb_model_close(model);
 }
 
+/* ---- the hash on a thread of its own ---- */
+
+static void test_hash_beside_other_work(void **state)
+{
+    (void)state;
+    tb_error err = {0};
+    char plain[TB_SHA256_HEX_BYTES], beside[TB_SHA256_HEX_BYTES];
+    copy_tiny("true");
+    tb_model *model = open_ok("m", NULL);
+    assert_int_equal(tb_model_sha256(model, NULL, plain, &err), TIMBRE_OK);
+    tb_model_begin_sha256(model); /* nothing to do */
+    tb_model_close(model);
+    model = open_ok("m", NULL);
+    tb_model_stop_sha256(model); /* before there is one */
+    tb_model_begin_sha256(model);
+    tb_model_begin_sha256(model);
+    assert_int_equal(tb_model_sha256(model, NULL, beside, &err), TIMBRE_OK);
+    assert_string_equal(beside, plain);
+    tb_model_close(model);
+    tb_model_stop_sha256(NULL);
+}
+
+static void test_hash_is_stopped(void **state)
+{
+    (void)state;
+    tb_error err = {0};
+    char hex[TB_SHA256_HEX_BYTES];
+    timbre_cancel cancel = {0};
+    copy_tiny("true");
+    tb_model *model = open_ok("m", NULL);
+    timbre_cancel_request(&cancel);
+    for (int i = 0; i < 20; i++) { /* whichever is first, what comes back is whole */
+        tb_progress progress = {.cancel = &cancel};
+        tb_model_begin_sha256(model);
+        tb_status st = tb_model_sha256(model, &progress, hex, &err);
+        assert_true(st == TIMBRE_CANCELLED || st == TIMBRE_OK);
+        tb_model_stop_sha256(model);
+    }
+    tb_model_close(model);
+    model = open_ok("m", NULL);
+    tb_model_begin_sha256(model);
+    tb_model_close(model); /* while it is at work */
+}
+
+/* Files that change meanwhile, or go. */
+static void test_hash_of_what_changed(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"echo >> m/unet/config.json", "rm m/tokenizer/merges.txt"};
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        tb_error err = {0};
+        char hex[TB_SHA256_HEX_BYTES];
+        copy_tiny("true");
+        tb_model *model = open_ok("m", NULL);
+        tb_model_begin_sha256(model);
+        run_shell(lines[i]);
+        assert_int_equal(tb_model_sha256(model, NULL, hex, &err), TIMBRE_BAD_FILE);
+        assert_non_null(strstr(err.message, "the model's files changed while in use"));
+        tb_model_close(model);
+    }
+}
+
 /* ---- what lies beside the networks ---- */
 
 static void test_rest(void **state)
@@ -227,7 +289,8 @@ int main(void)
         cmocka_unit_test(test_hints_are_found),       cmocka_unit_test(test_hints_of_a_model),
         cmocka_unit_test(test_wrong_hints),           cmocka_unit_test(test_changes_show),
         cmocka_unit_test(test_shards_and_links_show), cmocka_unit_test(test_rest),
-        cmocka_unit_test(test_prediction_types),
+        cmocka_unit_test(test_prediction_types),      cmocka_unit_test(test_hash_beside_other_work),
+        cmocka_unit_test(test_hash_is_stopped),       cmocka_unit_test(test_hash_of_what_changed),
     };
     return cmocka_run_group_tests_name("model_use", tests, enter_folder, leave_folder);
 }

@@ -333,7 +333,7 @@ static void rows_and_strides_are_followed(void **state)
         across.stride[1] = N_IN;
         tb_matrix all, part, turned;
         pack(&all, &w, &bias);
-        assert_int_equal(tb_matrix_pack_rows(&part, &w.tensor, &bias.tensor, FIRST, N, NULL),
+        assert_int_equal(tb_matrix_pack_rows(NULL, &part, &w.tensor, &bias.tensor, FIRST, N, NULL),
                          TIMBRE_OK);
         assert_int_equal(tb_matrix_pack(&turned, &across, NULL, NULL), TIMBRE_OK);
         size_t size = tb_dtype_size(all.dtype);
@@ -357,6 +357,43 @@ static void rows_and_strides_are_followed(void **state)
         free_weight(&w);
         free_weight(&bias);
     }
+}
+
+/* Large enough to be split into tasks; rows of the last panel are fewer. */
+static void threads_pack_the_same_bytes(void **state)
+{
+    enum { N_OUT = 1003, N_IN = 700 };
+    (void)state;
+    tb_error err = {0};
+    tb_pool *pool;
+    assert_int_equal(tb_pool_new(3, &pool, &err), TIMBRE_OK);
+    for (int d = 0; d < N_DTYPES; d++) {
+        weight w = new_weight(1, dtypes[d], (int64_t[]){N_OUT, N_IN, 0});
+        weight bias = new_weight(2, TB_DTYPE_F32, (int64_t[]){N_OUT, 0});
+        size_t at = (size_t)(N_OUT - 1) * N_IN + 5, size = tb_dtype_size(dtypes[d]);
+        tb_matrix alone, split;
+        pack(&alone, &w, &bias);
+        assert_int_equal(tb_matrix_pack_rows(pool, &split, &w.tensor, &bias.tensor, 0,
+                                             (int)w.tensor.shape[0], &err),
+                         TIMBRE_OK);
+        assert_int_equal(split.n_out, N_OUT);
+        assert_int_equal(split.n_in, N_IN);
+        size_t n_panels = (N_OUT + 15) / 16;
+        assert_memory_equal(split.panels, alone.panels,
+                            n_panels * 16 * N_IN * tb_dtype_size(alone.dtype));
+        assert_memory_equal(split.bias, alone.bias, sizeof(float) * N_OUT);
+        tb_matrix_deinit(&split);
+        memset(w.memory + 1 + at * size, 0xff, size); /* a NaN in all of them */
+        assert_int_equal(
+            tb_matrix_pack_rows(pool, &split, &w.tensor, NULL, 0, (int)w.tensor.shape[0], &err),
+            TIMBRE_BAD_FILE);
+        assert_non_null(strstr(err.message, "[1002, 5]"));
+        assert_null(split.panels);
+        tb_matrix_deinit(&alone);
+        free_weight(&w);
+        free_weight(&bias);
+    }
+    tb_pool_free(pool);
 }
 
 /* An infinity at [17, 2, 1, 0] of a weight in `dtype`. */
@@ -413,6 +450,7 @@ int main(void)
         cmocka_unit_test(weights_keep_their_width),
         cmocka_unit_test(rows_and_strides_are_followed),
         cmocka_unit_test(values_that_are_not_finite_are_named),
+        cmocka_unit_test(threads_pack_the_same_bytes),
     };
     return cmocka_run_group_tests_name("product", tests, NULL, NULL);
 }

@@ -38,6 +38,14 @@ static timbre_engine *new_engine(int n_threads, const char *cpu)
     return engine;
 }
 
+static timbre_engine *new_engine_with(const char *memory)
+{
+    timbre_engine_options options = {.struct_size = sizeof options, .memory = memory};
+    timbre_engine *engine;
+    assert_int_equal(timbre_engine_new(&options, &engine, NULL), TIMBRE_OK);
+    return engine;
+}
+
 static void set(timbre_request *r, const char *name, const char *value)
 {
     timbre_error err = {0};
@@ -435,11 +443,11 @@ static void stages_and_previews_follow_the_work(void **state)
     timbre_engine_free(engine);
 }
 
-static void cancel_works_in_every_stage(void **state)
+static void cancel_in_every_stage(const char *memory)
 {
     static const char *const stages[] = {"load",   "tokenize", "encode", "denoise",
                                          "decode", "vocode",   "master"};
-    timbre_engine *engine = new_engine(0, NULL);
+    timbre_engine *engine = new_engine_with(memory);
     timbre_request *r = base_request("tiny");
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
         watch w = {.cancel_at = stages[i]};
@@ -459,7 +467,64 @@ static void cancel_works_in_every_stage(void **state)
     timbre_take_free(take);
     timbre_request_free(r);
     timbre_engine_free(engine);
+}
+
+static void cancel_works_in_every_stage(void **state)
+{
     (void)state;
+    cancel_in_every_stage("auto");
+    cancel_in_every_stage("low");
+}
+
+static void count_preview(const timbre_preview_image *image, void *user)
+{
+    *(int *)user += image->width > 0;
+}
+
+/* Networks that stay and networks that come one by one, with a new prompt, one that is kept, and a
+ * look at what is coming, for which the decoder has to be there early. */
+static void memory_changes_no_byte(void **state)
+{
+    (void)state;
+    static const char *const changes[][2] = {{"seed", "5"},
+                                             {"seed", "6"},
+                                             {"prompt", "church organ"},
+                                             {"duration_seconds", "1.4"},
+                                             {"model_id", "tiny-v"}};
+    timbre_engine *keeps = new_engine_with("auto"), *low = new_engine_with("low");
+    timbre_request *r = base_request("tiny");
+    set(r, "steps", "1");
+    set(r, "scheduler", "ddim");
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        bool is_model = strcmp(changes[i][0], "model_id") == 0;
+        set(r, changes[i][0], is_model ? model_path(changes[i][1]) : changes[i][1]);
+        int n_previews = 0;
+        timbre_generate_options options = {
+            .struct_size = sizeof options,
+            .output = &(timbre_output){.struct_size = sizeof(timbre_output), .in_memory = 1},
+            .preview = i % 2 == 0 ? count_preview : NULL,
+            .preview_user = &n_previews};
+        timbre_take *a = make(keeps, r), *b;
+        assert_int_equal(timbre_generate(low, r, &options, &b, NULL), TIMBRE_OK);
+        assert_int_equal(n_previews > 0, i % 2 == 0);
+        assert_string_equal(timbre_take_file_sha256(a), timbre_take_file_sha256(b));
+        timbre_take_free(a);
+        timbre_take_free(b);
+    }
+    timbre_request_free(r);
+    timbre_engine_free(keeps);
+    timbre_engine_free(low);
+}
+
+static void an_unknown_memory_is_refused(void **state)
+{
+    (void)state;
+    timbre_engine_options options = {.struct_size = sizeof options, .memory = "banana"};
+    timbre_engine *engine;
+    timbre_error err = {0};
+    assert_int_equal(timbre_engine_new(&options, &engine, &err), TIMBRE_BAD_INPUT);
+    assert_null(engine);
+    assert_string_equal(err.message, "memory 'banana' is neither auto nor low");
 }
 
 int main(void)
@@ -475,6 +540,8 @@ int main(void)
         cmocka_unit_test(what_a_model_cannot_do_is_refused_at_once),
         cmocka_unit_test(a_clip_skip_of_all_layers_is_refused),
         cmocka_unit_test(stages_and_previews_follow_the_work),
+        cmocka_unit_test(memory_changes_no_byte),
+        cmocka_unit_test(an_unknown_memory_is_refused),
         cmocka_unit_test_setup_teardown(cancel_works_in_every_stage, enter_folder, leave_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -214,9 +214,41 @@ static void another_corner_of_the_family_agrees(void **state)
     vectors_close(&file);
 }
 
+/* What is stated for a model: each stage alone takes less than all networks at once, and what is
+ * loaded already needs no room. */
+static void memory_is_stated_and_chosen(void **state)
+{
+    (void)state;
+    tb_error err = {0};
+    tb_riffusion r = {0};
+    tb_riffusion_size size;
+    tb_riffusion_need need, seen;
+    const tb_kernels *kernels = NULL;
+    ok(tb_kernels_choose(NULL, &kernels, &err), &err);
+    ok(tb_riffusion_open(&r, model_path("tiny"), &err), &err);
+    ok(tb_riffusion_get_size(&r, 1, &size, &err), &err);
+    tb_riffusion_plan plan = {.size = &size, .n_texts = 2, .n_chunks = 1};
+    ok(tb_riffusion_measure(r.model, &plan, kernels, NULL, &need, &err), &err);
+    int64_t weights = need.encoder + need.unet + need.decoder;
+    assert_true(need.encoder > 0 && need.unet > 0 && need.decoder > 0);
+    assert_true(need.low_peak < need.peak);
+    assert_true(need.peak - need.low_peak <= weights);
+    assert_true(need.low_peak >= need.unet + need.denoise);
+    assert_true(need.low_peak >= need.decoder + need.decode);
+    plan.has_preview = true; /* the decoder beside the UNet */
+    ok(tb_riffusion_measure(r.model, &plan, kernels, NULL, &seen, &err), &err);
+    assert_true(seen.low_peak >= seen.unet + seen.decoder + seen.denoise);
+    assert_false(tb_riffusion_is_low(TB_RESIDENCE_AUTO, &need, 0, need.peak));
+    assert_true(tb_riffusion_is_low(TB_RESIDENCE_AUTO, &need, 0, need.peak - 1));
+    assert_false(tb_riffusion_is_low(TB_RESIDENCE_AUTO, &need, weights, need.peak - weights));
+    assert_true(tb_riffusion_is_low(TB_RESIDENCE_LOW, &need, 0, INT64_MAX));
+    tb_riffusion_unload(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(memory_is_stated_and_chosen),
         cmocka_unit_test(latents_of_every_scheduler_agree),
         cmocka_unit_test(pixels_agree),
         cmocka_unit_test(another_corner_of_the_family_agrees),

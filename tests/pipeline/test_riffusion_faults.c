@@ -52,9 +52,11 @@ static void on_preview(const timbre_preview_image *image, void *user)
     *(int *)user += image->width;
 }
 
+static const char *memory; /* of the engine that makes */
+
 static timbre_status make(const char *model, timbre_error *err)
 {
-    timbre_engine_options how = {.struct_size = sizeof how, .n_threads = 1};
+    timbre_engine_options how = {.struct_size = sizeof how, .n_threads = 1, .memory = memory};
     int seen = 0;
     timbre_output output = {.struct_size = sizeof output, .path = "take.wav", .sidecar = 1};
     timbre_generate_options options = {.struct_size = sizeof options,
@@ -119,7 +121,16 @@ static void opening_a_model_survives_every_fault(void **state)
 static void generating_survives_every_fault(void **state)
 {
     (void)state;
+    memory = "auto";
     faults_are_errors(make, "tiny", 2, IS_SANITIZED ? 10 : 100000, 201);
+}
+
+/* What was loaded for one stage is let go wherever the next one fails. */
+static void generating_in_parts_survives_faults(void **state)
+{
+    (void)state;
+    memory = "low";
+    faults_are_errors(make, "tiny", 2, 0, IS_SANITIZED ? 911 : 97);
 }
 
 int main(void)
@@ -127,6 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opening_a_model_survives_every_fault),
         cmocka_unit_test(generating_survives_every_fault),
+        cmocka_unit_test(generating_in_parts_survives_faults),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }
