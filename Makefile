@@ -49,6 +49,12 @@ bench:
 	@tools/build $(BUILD) $(OPTIONS)
 	@tools/bench $(BUILD)
 
+#: make bench-network  the neural engine beside its peers, one table and CSV; MODEL= a folder, BENCH= options
+bench-network:
+	@tools/setup run build
+	@tools/build $(BUILD) $(OPTIONS)
+	@python3 -m bench.network $(MODEL) --build $(BUILD) $(BENCH)
+
 #: make guard        instructions of the hot loops against their bounds; guard-record renews the bounds
 guard guard-record:
 	@tools/setup run build lint

@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 """stable-diffusion.cpp by its Python package, on one file of weights (single_file.py makes one).
 
-    bench/peers/sdcpp.py WEIGHTS [--flash] [--vae-direct] [--steps N] [--threads N]
+    -m bench.peers.sdcpp WEIGHTS [--flash] [--vae-direct] [--steps N] [--threads N]
 
 Rows: step (the median of all but the first), decode, text (both prompts). Build the package for
 this processor, llamafile's matrix products included: bench/README.md.
@@ -17,7 +16,8 @@ import statistics
 import time
 
 import stable_diffusion_cpp as sd
-from report import Report
+
+from bench.peers.report import Report
 
 PACKAGE = "stable-diffusion-cpp-python"
 TIMES = {
@@ -42,11 +42,11 @@ def main() -> None:
     asked = arguments()
     said: list[str] = []
 
-    @sd.sd_log_callback  # type: ignore[untyped-decorator]
     def log(_level: int, text: bytes, _data: ctypes.c_void_p) -> None:
         said.append(text.decode(errors="replace"))
 
-    sd.sd_set_log_callback(log, ctypes.c_void_p(0))
+    listener = sd.sd_log_callback(log)  # has to live as long as the library may call it
+    sd.sd_set_log_callback(listener, ctypes.c_void_p(0))
     model = sd.StableDiffusion(
         model_path=asked.weights,
         n_threads=asked.threads,
