@@ -128,7 +128,16 @@ static void attend(tb_nn *nn, const layer_run *run)
     const layer *l = run->l;
     size_t ld = (size_t)l->c_in * (size_t)l->c_out;
     size_t len = (size_t)l->n * (size_t)(l->h > l->w ? l->h : l->w) * ld;
-    tb_attention a = {l->n, l->h, l->w, l->c_in, l->c_out, false, 0.15f, ld, ld, ld, ld};
+    tb_attention a = {.n = l->n,
+                      .n_queries = l->h,
+                      .n_keys = l->w,
+                      .n_heads = l->c_in,
+                      .head_dim = l->c_out,
+                      .scale = 0.15f,
+                      .ldq = ld,
+                      .ldk = ld,
+                      .ldv = ld,
+                      .ldo = ld};
     tb_attention_run(nn, run->out, run->in, run->in + len, run->in + 2 * len, &a);
 }
 
@@ -137,7 +146,11 @@ void layer_forward(tb_nn *nn, void *user)
     const layer_run *run = user;
     const layer *l = run->l;
     int64_t rows = (int64_t)l->n * l->h * l->w;
-    tb_norm norm = {l->c_in, N_GROUPS, 1e-5f, run->gain, run->gain + l->c_in};
+    tb_norm norm = {.n_channels = l->c_in, .n_groups = N_GROUPS, .eps = 1e-5f};
+    if (run->gain != NULL) {
+        norm.gain = run->gain;
+        norm.shift = run->gain + l->c_in;
+    }
     switch (l->kind) {
     case LAYER_LINEAR:
         tb_linear(nn, run->out, run->in, rows, &run->conv.matrix, NULL);

@@ -64,7 +64,9 @@ def add(own: Ours, section: str, line: str, peaks: tuple[float, float]) -> None:
 def run(own: Ours, section: str, peer: Peer, where: Where, text: str = "") -> None:
     """Between two measurements of the peak."""
     if not peer.python.exists():
-        own.results.skipped.append(f"{peer.name}: there is no {peer.python} (docs/speed.md)")
+        own.results.skipped.append(
+            f"{peer.name}: there is no {peer.python}; docs/speed.md says how to get it"
+        )
         return
     print(f"-- {peer.name}: {' '.join(peer.options)}", file=sys.stderr, flush=True)
     before = peak(own)
