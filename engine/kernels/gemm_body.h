@@ -67,6 +67,44 @@ LANES_INLINE void tile_step(tile *t, const float *a, size_t lda, const float *b,
 #undef STEP
 }
 
+#ifdef LANES_QUAD
+/* Four steps of up to three rows: numbers of A come four at a time, and are used where they stand.
+ */
+LANES_INLINE void rows_quad_step(lanes row[][2], const float *a, size_t lda, const float *b, int m)
+{
+    lanes_quad quad[3];
+    quad[0] = lanes_quad_load(a);
+    if (m > 1)
+        quad[1] = lanes_quad_load(a + lda);
+    if (m > 2)
+        quad[2] = lanes_quad_load(a + 2 * lda);
+#define STEP(i, p)                                                                                 \
+    if (m > (i))                                                                                   \
+    row[i][0] = lanes_fma_quad(quad[i], p, low, row[i][0]),                                        \
+    row[i][1] = lanes_fma_quad(quad[i], p, high, row[i][1])
+#define STEPS(p)                                                                                   \
+    do {                                                                                           \
+        lanes low = lanes_load(b + (p)*TB_GEMM_COLUMNS);                                           \
+        lanes high = lanes_load(b + (p)*TB_GEMM_COLUMNS + LANES);                                  \
+        STEP(0, p);                                                                                \
+        STEP(1, p);                                                                                \
+        STEP(2, p);                                                                                \
+    } while (0)
+    STEPS(0);
+    STEPS(1);
+    STEPS(2);
+    STEPS(3);
+}
+
+LANES_INLINE void tile_quad_step(tile *t, const float *a, size_t lda, const float *b, int m)
+{
+    rows_quad_step(t->row, a, lda, b, m < 3 ? m : 3);
+    __asm__("" : "+r"(b)); /* load b again: 16 registers of it would push out sums */
+    if (m > 3)
+        rows_quad_step(t->row + 3, a + 3 * lda, lda, b, m - 3);
+}
+#endif
+
 LANES_INLINE void tile_run(tile *t, const float *a, size_t lda, const float *b, size_t apart, int m,
                            int width, int k)
 {
@@ -78,6 +116,10 @@ LANES_INLINE void tile_run(tile *t, const float *a, size_t lda, const float *b, 
         /* as a number: what is behind the last rows is no part of A */
         uintptr_t next = (uintptr_t)a + sizeof *a * (size_t)m * lda;
         FOR_ROWS(m, PREFETCH);
+#ifdef LANES_QUAD
+        for (; b + 4 * TB_GEMM_COLUMNS <= b_end; a += 4, b += 4 * TB_GEMM_COLUMNS)
+            tile_quad_step(t, a, lda, b, m);
+#endif
         for (; b < b_end; a++, b += TB_GEMM_COLUMNS)
             tile_step(t, a, lda, b, apart, m, width);
     }

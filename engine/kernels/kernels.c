@@ -55,16 +55,16 @@ static bool has_neon(void)
 }
 
 #if defined(__x86_64__)
-#define AVX2_TABLES   &tb_frames_avx2, &tb_network_avx2
-#define AVX512_TABLES &tb_frames_avx2, &tb_network_avx512
+#define AVX2_TABLES   &tb_frames_avx2, &tb_network_avx2, &tb_winograd_avx2
+#define AVX512_TABLES &tb_frames_avx2, &tb_network_avx512, &tb_winograd_avx512
 #else
-#define AVX2_TABLES   NULL, NULL
-#define AVX512_TABLES NULL, NULL
+#define AVX2_TABLES   NULL, NULL, NULL
+#define AVX512_TABLES NULL, NULL, NULL
 #endif
 #if defined(__aarch64__)
-#define NEON_TABLES &tb_frames_neon, &tb_network_neon
+#define NEON_TABLES &tb_frames_neon, &tb_network_neon, &tb_winograd_neon
 #else
-#define NEON_TABLES NULL, NULL
+#define NEON_TABLES NULL, NULL, NULL
 #endif
 
 /* The best first. */
@@ -72,7 +72,7 @@ static const variant variants[] = {
     {{"avx512", AVX512_TABLES}, has_avx512, has_proven_avx512},
     {{"avx2", AVX2_TABLES}, has_avx2, always},
     {{"neon", NEON_TABLES}, has_neon, always},
-    {{"ref", &tb_frames_ref, &tb_network_ref}, always, always},
+    {{"ref", &tb_frames_ref, &tb_network_ref, &tb_winograd_ref}, always, always},
 };
 
 enum { N_VARIANTS = sizeof variants / sizeof *variants };

@@ -18,7 +18,7 @@
 enum {
     TB_GEMM_ROWS = 6,     /* of A at once in most variants: what callers should give multiples of */
     TB_GEMM_COLUMNS = 16, /* a panel of B: [k][16] */
-    TB_GEMM_DEPTH = 256,  /* products that one accumulator takes before it is added to C */
+    TB_GEMM_DEPTH = 320,  /* products that one accumulator takes before it is added to C */
     TB_MOMENT_ROWS = 64   /* rows that one float sum of the channel moments takes */
 };
 
@@ -39,6 +39,22 @@ typedef struct tb_gemm_block {
     bool adds;
 } tb_gemm_block;
 
+/*
+ * The weights of n >= 1 keys for 16 queries, by scores that are logarithms to base 2:
+ *   new max = the largest of max and the column's scores that are numbers
+ *   factor = 2^(max - new max), weights = 2^(score - new max), sum = fma(sum, factor, their sum)
+ * Their sum: key i goes to partial i mod 4, in order of i from +0; then (0 + 2) + (1 + 3). 2^x is
+ * within 1 unit in the last place, and +0 below -126.5. NaN is NaN in weights and sum.
+ */
+typedef struct tb_softmax_block {
+    float *weights;      /* [n][16]; may be scores where ld is 16 */
+    const float *scores; /* n rows of ld floats */
+    size_t ld;
+    int n;
+    float *max, *sum; /* [16] of the blocks before; -FLT_MAX and 0 for the first one */
+    float *factor;    /* [16] by which what was made of the blocks before is too large */
+} tb_softmax_block;
+
 typedef struct tb_network_kernels {
     void (*gemm)(const tb_gemm_block *block);
     int gemm_panels; /* that a call should have at least, for speed */
@@ -51,6 +67,8 @@ typedef struct tb_network_kernels {
 
     /* out may be in, for all of the following. */
     void (*add)(float *out, const float *a, const float *b, size_t n);
+    /* out = (a + b) + c */
+    void (*add_twice)(float *out, const float *a, const float *b, const float *c, size_t n);
     void (*silu)(float *out, const float *in, size_t n);       /* x / (1 + exp(-x)) */
     void (*quick_gelu)(float *out, const float *in, size_t n); /* x / (1 + exp(-1.702 x)) */
     void (*gelu)(float *out, const float *in, size_t n);       /* x/2 (1 + erf(x / sqrt 2)) */
@@ -68,9 +86,8 @@ typedef struct tb_network_kernels {
      * fma((x - mean) * r, gain, bias). */
     void (*layer_norm)(float *out, const float *in, const float *gain, const float *bias, int n,
                        float eps);
-    /* x[i] = exp((x[i] - max) * scale) for i < n, and their sum16. scale > 0; n >= 1. The caller
-     * divides what it makes of them. NaN in the row is NaN there and in the sum. */
-    float (*softmax)(float *x, int n, float scale);
+    /* A block of keys of an attention with online softmax. */
+    void (*softmax)(const tb_softmax_block *block);
     /* out[i] = in[i] * factor */
     void (*scale)(float *out, const float *in, float factor, size_t n);
 } tb_network_kernels;

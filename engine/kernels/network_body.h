@@ -10,6 +10,7 @@
 
 #include "engine/kernels/functions_body.h"
 #include "engine/kernels/gemm_body.h"
+#include "engine/kernels/softmax_body.h"
 
 enum {
     PARTIALS = 16, /* of a sum along a row */
@@ -78,6 +79,19 @@ LANES_INLINE lanes geglu_step(lanes a, lanes b, lanes c)
 static void add(float *out, const float *a, const float *b, size_t n)
 {
     map(out, a, b, 0, n, add_step);
+}
+
+static void add_twice(float *out, const float *a, const float *b, const float *c, size_t n)
+{
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        lanes sum = lanes_add(lanes_load(a + i), lanes_load(b + i));
+        lanes_store(out + i, lanes_add(sum, lanes_load(c + i)));
+    }
+    if (i < n) {
+        lanes sum = lanes_add(load_part(a + i, n - i), load_part(b + i, n - i));
+        store_part(out + i, lanes_add(sum, load_part(c + i, n - i)), n - i);
+    }
 }
 
 static void scale(float *out, const float *in, float factor, size_t n)
@@ -175,15 +189,10 @@ static void channel_moments(float *sum, float *m2, const float *in, size_t ld, i
 /* s[i] += s[i + 8], then 4, 2, 1 */
 LANES_INLINE float add_partials(const lanes partial[PARTIAL_LANES])
 {
-    float s[LANES];
     lanes sum = partial[0];
     for (int h = 1; h < PARTIAL_LANES; h++)
         sum = lanes_add(sum, partial[h]);
-    lanes_store(s, sum);
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; i++)
-            s[i] += s[i + half];
-    return s[0];
+    return lanes_fold(sum);
 }
 
 /* A step takes LANES elements of a row, may replace them, and gives what is added up. */
@@ -240,12 +249,6 @@ LANES_INLINE lanes square_step(lanes *x, lanes mean, lanes b)
     return lanes_mul(d, d);
 }
 
-LANES_INLINE lanes exp_step(lanes *x, lanes max, lanes factor)
-{
-    *x = lanes_exp(lanes_mul(lanes_sub(*x, max), factor));
-    return *x;
-}
-
 LANES_INLINE lanes normal_lanes(lanes x, lanes mean, lanes r, lanes gain, lanes bias)
 {
     return lanes_fma(lanes_mul(lanes_sub(x, mean), r), gain, bias);
@@ -270,37 +273,13 @@ static void layer_norm(float *out, const float *in, const float *gain, const flo
     }
 }
 
-/* Of numbers; -infinity where there is none. Of zeros it may be either: the distances from it are
- * the same. */
-LANES_INLINE float row_max(const float *x, size_t n)
-{
-    lanes max[4];
-    size_t i = 0;
-    max[0] = max[1] = max[2] = max[3] = lanes_set(-INFINITY);
-    for (; i + 4 * LANES <= n; i += 4 * LANES)
-        for (size_t l = 0; l < 4; l++)
-            max[l] = lanes_max(lanes_load(x + i + l * LANES), max[l]);
-    float each[LANES], best = -INFINITY;
-    lanes_store(each, lanes_max(lanes_max(max[0], max[1]), lanes_max(max[2], max[3])));
-    for (int l = 0; l < LANES; l++)
-        best = best > each[l] ? best : each[l];
-    for (; i < n; i++)
-        best = x[i] > best ? x[i] : best;
-    return best;
-}
-
-static float softmax(float *x, int n, float factor)
-{
-    return row_run(x, x, row_max(x, (size_t)n), factor, (size_t)n, exp_step);
-}
-
 #define NETWORK_KERNELS                                                                            \
     {                                                                                              \
         .gemm = gemm, .gemm_panels = TILE_PANELS, .widen_f16 = widen_f16,                          \
-        .widen_bf16 = widen_bf16, .pack_rows = pack_rows, .add = add, .silu = silu,                \
-        .quick_gelu = quick_gelu, .gelu = gelu, .geglu = geglu, .scale_shift = scale_shift,        \
-        .channel_moments = channel_moments, .layer_norm = layer_norm, .softmax = softmax,          \
-        .scale = scale,                                                                            \
+        .widen_bf16 = widen_bf16, .pack_rows = pack_rows, .add = add, .add_twice = add_twice,      \
+        .silu = silu, .quick_gelu = quick_gelu, .gelu = gelu, .geglu = geglu,                      \
+        .scale_shift = scale_shift, .channel_moments = channel_moments, .layer_norm = layer_norm,  \
+        .softmax = softmax, .scale = scale,                                                        \
     }
 
 #endif

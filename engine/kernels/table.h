@@ -13,6 +13,7 @@
 
 #include "engine/kernels/kernels.h"
 #include "engine/kernels/network.h"
+#include "engine/kernels/winograd.h"
 
 enum {
     TB_ELEMENT_FLOATS = 2 * TB_LANES,
@@ -86,9 +87,12 @@ struct tb_kernels {
     const char *name;
     const tb_frame_kernels *frames;
     const tb_network_kernels *network;
+    const tb_winograd_kernels *winograd;
 };
 
 extern const tb_frame_kernels tb_frames_ref, tb_frames_avx2, tb_frames_neon;
 extern const tb_network_kernels tb_network_ref, tb_network_avx2, tb_network_avx512, tb_network_neon;
+extern const tb_winograd_kernels tb_winograd_ref, tb_winograd_avx2, tb_winograd_avx512,
+    tb_winograd_neon;
 
 #endif

@@ -28,20 +28,47 @@ static bool is_loading(const tb_loader *loader)
     return loader->status == TIMBRE_OK && !tb_parameters_is_check_only(loader->parameters);
 }
 
+/* What the packed bytes depend on, for check-only loads, too. */
+static tb_dtype packed_dtype(const tb_tensor *weight)
+{
+    return weight->dtype == TB_DTYPE_F16 || weight->dtype == TB_DTYPE_BF16 ? weight->dtype
+                                                                           : TB_DTYPE_F32;
+}
+
+static void finish_matrix(tb_loader *loader, const tb_tensor *weight)
+{
+    if (!is_loading(loader))
+        return;
+    tb_weights_let_go(weight); /* the packed copy is the one in use */
+    loader->status = tb_parameters_advance(loader->parameters, weight, loader->err);
+}
+
 static void load_matrix(tb_loader *loader, tb_matrix *out, const char *prefix, int rank,
                         const int64_t *shape, bool has_bias)
 {
     const tb_tensor *weight = get(loader, prefix, "weight", rank, shape);
     const tb_tensor *bias = has_bias ? get(loader, prefix, "bias", 1, shape) : NULL;
-    if (weight != NULL) /* what the packed bytes depend on, for check-only loads */
-        out->dtype = weight->dtype == TB_DTYPE_F16 || weight->dtype == TB_DTYPE_BF16 ? weight->dtype
-                                                                                     : TB_DTYPE_F32;
+    if (weight != NULL)
+        out->dtype = packed_dtype(weight);
     if (is_loading(loader))
         loader->status = tb_matrix_pack(out, weight, bias, loader->err);
-    if (!is_loading(loader))
-        return;
-    tb_weights_let_go(weight); /* the packed copy is the one in use */
-    loader->status = tb_parameters_advance(loader->parameters, weight, loader->err);
+    finish_matrix(loader, weight);
+}
+
+void tb_load_linear_halves(tb_loader *loader, tb_matrix *upper, tb_matrix *lower,
+                           const char *prefix, int n_out, int n_in)
+{
+    const int64_t shape[] = {2 * (int64_t)n_out, n_in};
+    const tb_tensor *weight = get(loader, prefix, "weight", 2, shape);
+    const tb_tensor *bias = get(loader, prefix, "bias", 1, shape);
+    *upper = *lower = (tb_matrix){.n_out = n_out, .n_in = n_in};
+    if (weight != NULL)
+        upper->dtype = lower->dtype = packed_dtype(weight);
+    if (is_loading(loader))
+        loader->status = tb_matrix_pack_rows(upper, weight, bias, 0, n_out, loader->err);
+    if (is_loading(loader))
+        loader->status = tb_matrix_pack_rows(lower, weight, bias, n_out, n_out, loader->err);
+    finish_matrix(loader, weight);
 }
 
 void tb_load_linear(tb_loader *loader, tb_matrix *out, const char *prefix, int n_out, int n_in,

@@ -17,6 +17,9 @@ typedef struct tb_loader {
 
 void tb_load_linear(tb_loader *loader, tb_matrix *out, const char *prefix, int n_out, int n_in,
                     bool has_bias);
+/* Two layers of n_out outputs each that are one tensor's upper and lower half, with biases. */
+void tb_load_linear_halves(tb_loader *loader, tb_matrix *upper, tb_matrix *lower,
+                           const char *prefix, int n_out, int n_in);
 /* pads 1 on all sides for kernel 3, none for 1 */
 void tb_load_conv(tb_loader *loader, tb_conv *out, const char *prefix, int c_out, int c_in,
                   int kernel, int stride);

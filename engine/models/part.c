@@ -1,5 +1,6 @@
 #include "engine/models/part.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,12 +53,12 @@ void tb_picture_conv(tb_nn *nn, tb_picture *p, const tb_conv *conv, bool keeps)
 
 void tb_picture_upsample(tb_nn *nn, tb_picture *p, int h, int w, const tb_conv *conv)
 {
-    tb_picture large = *p;
-    large.h = h;
-    large.w = w;
-    large = tb_picture_take(nn, &large, p->c);
-    tb_upsample2(nn, large.x, h, w, p->x, p->n, p->h, p->w, p->c);
+    assert((h + 1) / 2 == p->h && (w + 1) / 2 == p->w);
+    tb_picture out = *p;
+    out.h = tb_conv_size(conv, h);
+    out.w = tb_conv_size(conv, w);
+    out = tb_picture_take(nn, &out, conv->matrix.n_out);
+    tb_conv_run(nn, out.x, &(tb_conv_pictures){p->x, p->n, h, w, true}, conv, NULL);
     tb_nn_give(nn, p->x);
-    *p = large;
-    tb_picture_conv(nn, p, conv, false);
+    *p = out;
 }

@@ -3,18 +3,17 @@
 #include <math.h>
 
 #include "engine/nn/attention.h"
-#include "engine/nn/elementwise.h"
 
 #define BLOCK "%s.transformer_blocks.0."
 
-enum { N_MATRICES = 12, N_NORMS = 4, FF_FACTOR = 4 };
+enum { N_MATRICES = 13, N_NORMS = 4, FF_FACTOR = 4 };
 
 /* All matrices, for what is done to each. */
 static void list_matrices(tb_transformer *t, tb_matrix *list[N_MATRICES])
 {
-    tb_matrix *all[N_MATRICES] = {&t->proj_in, &t->proj_out, &t->q1,    &t->k1,
-                                  &t->v1,      &t->out1,     &t->q2,    &t->k2,
-                                  &t->v2,      &t->out2,     &t->ff_in, &t->ff_out};
+    tb_matrix *all[N_MATRICES] = {&t->proj_in, &t->proj_out, &t->q1,    &t->k1, &t->v1,
+                                  &t->out1,    &t->q2,       &t->k2,    &t->v2, &t->out2,
+                                  &t->ff_in,   &t->ff_gate,  &t->ff_out};
     for (int i = 0; i < N_MATRICES; i++)
         list[i] = all[i];
 }
@@ -38,22 +37,23 @@ void tb_transformer_load(tb_loader *loader, tb_transformer *t, const char *prefi
         const char *fmt;
         int n_out, n_in;
         bool has_bias;
-    } matrices[N_MATRICES] = {{&t->proj_in, "%s.proj_in", c, c, true},
-                              {&t->proj_out, "%s.proj_out", c, c, true},
-                              {&t->q1, BLOCK "attn1.to_q", c, c, false},
-                              {&t->k1, BLOCK "attn1.to_k", c, c, false},
-                              {&t->v1, BLOCK "attn1.to_v", c, c, false},
-                              {&t->out1, BLOCK "attn1.to_out.0", c, c, true},
-                              {&t->q2, BLOCK "attn2.to_q", c, c, false},
-                              {&t->k2, BLOCK "attn2.to_k", c, cross, false},
-                              {&t->v2, BLOCK "attn2.to_v", c, cross, false},
-                              {&t->out2, BLOCK "attn2.to_out.0", c, c, true},
-                              {&t->ff_in, BLOCK "ff.net.0.proj", 2 * FF_FACTOR * c, c, true},
-                              {&t->ff_out, BLOCK "ff.net.2", c, FF_FACTOR * c, true}};
+    } matrices[] = {{&t->proj_in, "%s.proj_in", c, c, true},
+                    {&t->proj_out, "%s.proj_out", c, c, true},
+                    {&t->q1, BLOCK "attn1.to_q", c, c, false},
+                    {&t->k1, BLOCK "attn1.to_k", c, c, false},
+                    {&t->v1, BLOCK "attn1.to_v", c, c, false},
+                    {&t->out1, BLOCK "attn1.to_out.0", c, c, true},
+                    {&t->q2, BLOCK "attn2.to_q", c, c, false},
+                    {&t->k2, BLOCK "attn2.to_k", c, cross, false},
+                    {&t->v2, BLOCK "attn2.to_v", c, cross, false},
+                    {&t->out2, BLOCK "attn2.to_out.0", c, c, true},
+                    {&t->ff_out, BLOCK "ff.net.2", c, FF_FACTOR * c, true}};
     tb_load_group_norm(loader, &t->norm_in, tb_name_make("%s.norm", prefix).text, c,
                        style->n_groups, 1e-6f /* Transformer2DModel's */);
     load_norms(loader, t, prefix);
-    for (int i = 0; i < N_MATRICES; i++)
+    tb_load_linear_halves(loader, &t->ff_in, &t->ff_gate,
+                          tb_name_make(BLOCK "ff.net.0.proj", prefix).text, FF_FACTOR * c, c);
+    for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
         tb_load_linear(loader, matrices[i].matrix, tb_name_make(matrices[i].fmt, prefix).text,
                        matrices[i].n_out, matrices[i].n_in, matrices[i].has_bias);
 }
@@ -135,13 +135,10 @@ static void feed_forward(tb_nn *nn, const tb_transformer *t, const tb_picture *x
 {
     int64_t rows = tb_picture_positions(x);
     float *a = tb_picture_take(nn, x, x->c).x;
-    tb_layer_norm(nn, a, x->x, rows, &t->norm3);
-    float *both = tb_picture_take(nn, x, 2 * FF_FACTOR * x->c).x;
-    tb_linear(nn, both, a, rows, &t->ff_in, NULL);
-    tb_nn_give(nn, a);
     float *hidden = tb_picture_take(nn, x, FF_FACTOR * x->c).x;
-    tb_geglu(nn, hidden, both, rows, FF_FACTOR * x->c);
-    tb_nn_give(nn, both);
+    tb_layer_norm(nn, a, x->x, rows, &t->norm3);
+    tb_linear_geglu(nn, hidden, a, rows, &t->ff_in, &t->ff_gate);
+    tb_nn_give(nn, a);
     tb_linear(nn, x->x, hidden, rows, &t->ff_out, x->x);
     tb_nn_give(nn, hidden);
 }

@@ -13,7 +13,8 @@ typedef struct tb_transformer {
     tb_matrix proj_in, proj_out; /* linear, or 1x1 convolutions: the same */
     tb_matrix q1, k1, v1, out1;  /* self-attention */
     tb_matrix q2, k2, v2, out2;  /* cross-attention: k2, v2 [channels, cross_width] */
-    tb_matrix ff_in, ff_out;     /* [8 * channels, channels], [channels, 4 * channels] */
+    tb_matrix ff_in, ff_gate;    /* [4 * channels, channels] each: two halves of one tensor */
+    tb_matrix ff_out;            /* [channels, 4 * channels] */
 } tb_transformer;
 
 typedef struct tb_transformer_style {

@@ -68,22 +68,6 @@ void tb_activate(tb_nn *nn, float *out, const float *in, size_t n, tb_activation
     tb_nn_tasks(nn, split_rows(&e, (int64_t)n, 1), activate_span, &e);
 }
 
-static void geglu_rows(int i_task, void *user)
-{
-    const elementwise *e = user;
-    size_t c = (size_t)e->ca, from, to = task_rows(e, i_task, &from);
-    for (size_t row = from; row < to; row++)
-        e->kernels->geglu(e->out + row * c, e->a + 2 * row * c, e->a + (2 * row + 1) * c, c);
-}
-
-void tb_geglu(tb_nn *nn, float *out, const float *in, int64_t rows, int c)
-{
-    elementwise e = {.kernels = nn->kernels->network, .a = in, .ca = c};
-    e.out = out;
-    if (tb_nn_begin(nn, 0))
-        tb_nn_tasks(nn, split_rows(&e, rows, (size_t)c), geglu_rows, &e);
-}
-
 static void add_row(int i_task, void *user)
 {
     const elementwise *e = user;

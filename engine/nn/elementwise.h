@@ -13,8 +13,6 @@ typedef enum tb_activation {
 /* out may be an input, for all of these. */
 void tb_add(tb_nn *nn, float *out, const float *a, const float *b, size_t n);
 void tb_activate(tb_nn *nn, float *out, const float *in, size_t n, tb_activation activation);
-/* out[rows, c] = in[rows][0..c-1] * gelu(in[rows][c..2c-1]); out is not in. */
-void tb_geglu(tb_nn *nn, float *out, const float *in, int64_t rows, int c);
 /* out[n, positions, c] = in + row[n, c] at every position. */
 void tb_add_rows(tb_nn *nn, float *out, const float *in, int n, int64_t positions, int c,
                  const float *row);

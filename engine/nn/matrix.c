@@ -315,3 +315,13 @@ void tb_linear(tb_nn *nn, float *out, const float *in, int64_t rows, const tb_ma
                                      .rows = linear_rows,
                                      .user = &l});
 }
+
+void tb_linear_geglu(tb_nn *nn, float *out, const float *in, int64_t rows, const tb_matrix *w,
+                     const tb_matrix *gate)
+{
+    assert(gate->n_in == w->n_in && gate->n_out == w->n_out);
+    linear l = {in, (size_t)w->n_in};
+    tb_product_run(
+        nn, &(tb_product){
+                .w = w, .gate = gate, .n_rows = rows, .out = out, .rows = linear_rows, .user = &l});
+}

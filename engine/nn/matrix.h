@@ -32,9 +32,13 @@ size_t tb_matrix_bytes(const tb_matrix *matrix);
 TB_MUST_USE tb_status tb_floats_load(const tb_tensor *tensor, float **out, tb_error *err);
 
 /* out[rows][n_out] = in[rows][n_in] W^T + bias (+ residual[rows][n_out], which may be out or NULL).
- * Each element: blocks of TB_GEMM_DEPTH products summed by the kernel and added in order; then the
- * bias; then the residual. */
+ * Each element: blocks of tb_product_depth(n_in) products summed by the kernel and added in order;
+ * then the bias; then the residual. out is not in. */
 void tb_linear(tb_nn *nn, float *out, const float *in, int64_t rows, const tb_matrix *w,
                const float *residual);
+/* out[rows][n_out] = (in W^T + bias) * gelu(in G^T + bias of the gate), as tb_linear makes both;
+ * the gate G has w's shape (GEGLU, Shazeer 2020). out is not in. */
+void tb_linear_geglu(tb_nn *nn, float *out, const float *in, int64_t rows, const tb_matrix *w,
+                     const tb_matrix *gate);
 
 #endif

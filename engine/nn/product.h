@@ -6,6 +6,7 @@
 #ifndef TB_NN_PRODUCT_H
 #define TB_NN_PRODUCT_H
 
+#include "engine/kernels/network.h"
 #include "engine/nn/matrix.h"
 
 typedef struct tb_product_rows {
@@ -15,6 +16,7 @@ typedef struct tb_product_rows {
 
 typedef struct tb_product {
     const tb_matrix *w;
+    const tb_matrix *gate; /* of w's shape: out = (A W^T + bias) * gelu(A G^T + bias); NULL: none */
     int64_t n_rows;
     float *out;            /* [n_rows][w->n_out] */
     const float *residual; /* as out, may be out; NULL: none */
@@ -24,7 +26,15 @@ typedef struct tb_product {
     const void *user;
 } tb_product;
 
-enum { TB_PRODUCT_ROWS = 96 };
+enum { TB_PRODUCT_ROWS = 192 };
+
+/* A sum of n products is made of equal blocks, as few as hold TB_GEMM_DEPTH of them. */
+static inline int tb_product_depth(int n)
+{
+    enum { STEP = 4 }; /* some kernels load four numbers of A at once */
+    int n_blocks = (n + TB_GEMM_DEPTH - 1) / TB_GEMM_DEPTH;
+    return ((n + n_blocks - 1) / n_blocks + STEP - 1) / STEP * STEP;
+}
 
 void tb_product_run(tb_nn *nn, const tb_product *product);
 

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,40 +54,77 @@ static double ulps(float got, double expected)
     return fabs((double)got - expected) / ldexp(1, exponent - 24);
 }
 
+typedef struct softmax_state {
+    float max[16], sum[16], factor[16];
+} softmax_state;
+
+static softmax_state first_block(void)
+{
+    softmax_state s;
+    for (int i = 0; i < 16; i++) {
+        s.max[i] = -FLT_MAX;
+        s.sum[i] = 0;
+    }
+    return s;
+}
+
+static void run_softmax(softmax_state *s, float *weights, const float *scores, size_t ld, int n)
+{
+    kernels->softmax(&(tb_softmax_block){.weights = weights,
+                                         .scores = scores,
+                                         .ld = ld,
+                                         .n = n,
+                                         .max = s->max,
+                                         .sum = s->sum,
+                                         .factor = s->factor});
+}
+
+/* One score after the other, below a first row of zeros; weights take the place of scores. */
 static void check_softmax_exp(void)
 {
     double worst = 0;
-    size_t n = LONGEST;
+    size_t n = LONGEST / 16 * 16;
+    softmax_state s = first_block();
     for (size_t i = 0; i < n; i++)
-        y[i] = x[i] = i == 0 ? 0 : -87.336f * (float)i / (float)n;
-    kernels->softmax(y, (int)n, 1);
+        y[i] = x[i] = i < 16 ? 0 : -126 * (float)i / (float)n;
+    run_softmax(&s, y, y, 16, (int)(n / 16));
     for (size_t i = 0; i < n; i++)
-        worst = fmax(worst, ulps(y[i], exp((double)x[i])));
+        worst = fmax(worst, ulps(y[i], exp2((double)x[i])));
     assert_true(worst <= 1.1);
 }
 
-static void exp_is_right_to_the_last_place(void **state)
+static void exp2_is_right_to_the_last_place(void **state)
 {
     (void)state;
     for_each_variant(check_softmax_exp);
 }
 
-static void check_exp_ends(void)
+/* Columns of two scores: far below the largest, not there, not a number, too large for their
+ * distance to be a float. */
+static void check_softmax_ends(void)
 {
-    float v[] = {0, -87.33f, -87.34f, -100, -1e30f, -INFINITY};
-    kernels->softmax(v, 6, 1);
-    assert_true(v[0] == 1 && v[1] >= 0x1p-126f);
-    for (int i = 2; i < 6; i++)
-        assert_true(v[i] == 0 && !signbit(v[i]));
-    float nan[] = {0, NAN, 1};
-    assert_true(isnan(kernels->softmax(nan, 3, 1)) && isnan(nan[1]));
-    assert_true(nan[2] == 1);
+    static const float below[16] = {-126,      -126.6f, -127,  -200,     -1e30f, -INFINITY,
+                                    -INFINITY, NAN,     3e38f, -FLT_MAX, 0};
+    static const float above[16] = {0, 0, 0, 0, 0, 0, -INFINITY, 1.0f, -3e38f, FLT_MAX, INFINITY};
+    softmax_state s = first_block();
+    memcpy(x, below, sizeof below);
+    memcpy(x + 16, above, sizeof above);
+    run_softmax(&s, y, x, 16, 2);
+    assert_true(y[0] == 0x1p-126f && s.sum[0] >= 1);
+    for (int i = 1; i < 6; i++)
+        assert_true(y[i] == 0 && !signbit(y[i]) && y[16 + i] == 1 && s.sum[i] == 1);
+    assert_true(y[6] == 0 && y[16 + 6] == 0 && s.sum[6] == 0 && s.max[6] == -FLT_MAX);
+    assert_true(isnan(y[7]) && y[16 + 7] == 1 && isnan(s.sum[7]) && s.max[7] == 1);
+    assert_true(y[8] == 1 && y[16 + 8] == 0 && s.sum[8] == 1);
+    assert_true(y[9] == 0 && y[16 + 9] == 1 && s.sum[9] == 1);
+    assert_true(isnan(y[16 + 10]) && isnan(s.sum[10]));
+    assert_true(y[11] == 1 && s.sum[11] == 2);
 }
 
-static void exp_ends_in_zero(void **state)
+static void softmax_ends_in_zero(void **state)
 {
     (void)state;
-    for_each_variant(check_exp_ends);
+    for_each_variant(check_softmax_ends);
 }
 
 /* The sum16 of network.h. */
@@ -101,21 +139,48 @@ static float specified_sum(const float *v, size_t n)
     return s[0];
 }
 
+/* The sum of a column's weights that network.h specifies. */
+static float specified_weights(const float *column, int n)
+{
+    float s[4] = {0};
+    for (int i = 0; i < n; i++)
+        s[i % 4] += column[i * 16];
+    return (s[0] + s[2]) + (s[1] + s[3]);
+}
+
+static void check_softmax_column(const softmax_state *s, int column, int n, size_t ld, float before)
+{
+    double max = (double)before, expected = 0;
+    for (int i = 0; i < n; i++)
+        max = fmax(max, (double)x[(size_t)i * ld + (size_t)column]);
+    assert_true((double)s->max[column] == max);
+    assert_true(ulps(s->factor[column], exp2((double)(before - (float)max))) <= 1.1);
+    for (int i = 0; i < n; i++) {
+        /* the distance is that of floats */
+        float distance = x[(size_t)i * ld + (size_t)column] - (float)max;
+        assert_true(ulps(y[i * 16 + column], exp2((double)distance)) <= 1.1);
+        expected += exp2((double)distance);
+    }
+    expected += 3 * exp2((double)(before - (float)max));
+    assert_true(fabs((double)s->sum[column] - expected) <= 1e-6 * expected);
+    assert_true(s->sum[column] == fmaf(3, s->factor[column], specified_weights(y + column, n)));
+}
+
 static void check_softmax_sum(void)
 {
-    static const int lengths[] = {1, 2, 7, 8, 15, 16, 17, 77, 4096, LONGEST};
+    static const int lengths[] = {1, 2, 3, 4, 5, 7, 8, 77, 256};
     for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
-        size_t n = (size_t)lengths[k];
-        double expected = 0, max = -INFINITY;
-        fill(x, n, 100 + k, 30, -5);
-        for (size_t i = 0; i < n; i++)
-            max = fmax(max, (double)x[i]);
-        memcpy(y, x, sizeof *y * n);
-        float sum = kernels->softmax(y, (int)n, 0.125f);
-        for (size_t i = 0; i < n; i++)
-            expected += exp(((double)x[i] - max) * 0.125);
-        assert_true(fabs((double)sum - expected) <= 1e-6 * expected);
-        assert_true(sum == specified_sum(y, n));
+        int n = lengths[k];
+        size_t ld = 16 + 5 * k;
+        softmax_state s;
+        for (int i = 0; i < 16; i++) {
+            s.max[i] = (float)i - 8; /* below and above what comes */
+            s.sum[i] = 3;
+        }
+        fill(x, ld * (size_t)n, 100 + k, 6, -1);
+        run_softmax(&s, y, x, ld, n);
+        for (int i = 0; i < 16; i++)
+            check_softmax_column(&s, i, n, ld, (float)i - 8);
     }
 }
 
@@ -451,8 +516,8 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exp_is_right_to_the_last_place),
-        cmocka_unit_test(exp_ends_in_zero),
+        cmocka_unit_test(exp2_is_right_to_the_last_place),
+        cmocka_unit_test(softmax_ends_in_zero),
         cmocka_unit_test(softmax_sums_as_specified),
         cmocka_unit_test(activations_are_right_to_themselves),
         cmocka_unit_test(activations_end_in_zero_and_x),

@@ -182,7 +182,7 @@ static void run_network(tb_nn *nn, void *user)
     count(net);
     tb_add(nn, x, x, y, PIXELS * 32);
     count(net);
-    tb_geglu(nn, y, x, PIXELS, 16);
+    tb_linear_geglu(nn, y, net->in, PIXELS, &net->linear, &net->linear);
     count(net);
     tb_activate(nn, x, x, PIXELS * 32, TB_ACTIVATION_GELU);
     count(net);

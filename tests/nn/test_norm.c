@@ -206,23 +206,6 @@ static double expect_activate(const element_case *c, size_t i)
                                                 : x / (1 + exp(-1.702 * x));
 }
 
-/* out is half as long: what is behind it stays. */
-static void run_geglu(tb_nn *nn, void *user)
-{
-    element_case *c = user;
-    tb_geglu(nn, c->out, c->a, LEN / 50, 25);
-    if (!nn->is_dry)
-        memset(c->out + LEN / 2, 0, sizeof *c->out * (LEN - LEN / 2));
-}
-
-static double expect_geglu(const element_case *c, size_t i)
-{
-    size_t row = i / 25, column = i % 25;
-    if (row >= LEN / 50)
-        return 0;
-    return (double)c->a[row * 50 + column] * gelu((double)c->a[row * 50 + 25 + column]);
-}
-
 static void run_add_rows(tb_nn *nn, void *user)
 {
     element_case *c = user;
@@ -270,7 +253,6 @@ static void elements_are_those_of_doubles(void **state)
     check_elements(run_add, expect_add, -1);
     check_elements(run_add_rows, expect_add_rows, -1);
     check_elements(run_concat, expect_concat, -1);
-    check_elements(run_geglu, expect_geglu, 0);
     check_elements(run_activate, expect_activate, TB_ACTIVATION_SILU);
     check_elements(run_activate, expect_activate, TB_ACTIVATION_GELU);
     check_elements(run_activate, expect_activate, TB_ACTIVATION_QUICK_GELU);

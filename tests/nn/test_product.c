@@ -94,16 +94,96 @@ static void linear_layers_are_those_of_doubles(void **state)
         check_linear(13, 300, 35, TB_DTYPE_F16, variant);
 }
 
+typedef struct gated_case {
+    tb_matrix m, gate;
+    int64_t rows;
+    float *in, *out;
+} gated_case;
+
+static void run_gated(tb_nn *nn, void *user)
+{
+    gated_case *c = user;
+    tb_linear_geglu(nn, c->out, c->in, c->rows, &c->m, &c->gate);
+}
+
+/* One output of a layer in double; bias may be NULL. */
+static double linear_at(const gated_case *c, const weight *w, const weight *bias, size_t row,
+                        size_t o)
+{
+    size_t n_in = (size_t)c->m.n_in;
+    double sum = bias != NULL ? bias->values[o] : 0;
+    for (size_t k = 0; k < n_in; k++)
+        sum += (double)c->in[row * n_in + k] * w->values[o * n_in + k];
+    return sum;
+}
+
+static void check_gated(int rows, int n_in, int n_out, tb_dtype dtype, bool has_bias)
+{
+    size_t n = (size_t)rows * (size_t)n_out;
+    weight w[2], bias[2];
+    gated_case c = {.rows = rows, .in = new_floats(3, (size_t)rows * (size_t)n_in)};
+    c.out = new_floats(4, n);
+    for (uint64_t i = 0; i < 2; i++) {
+        w[i] = new_weight(5 + i, dtype, (int64_t[]){n_out, n_in, 0});
+        bias[i] = new_weight(7 + i, TB_DTYPE_F32, (int64_t[]){n_out, 0});
+        pack(i == 0 ? &c.m : &c.gate, &w[i], has_bias ? &bias[i] : NULL);
+    }
+    run_everywhere(run_gated, &c, c.out, n);
+    double *expected = calloc(n, sizeof *expected);
+    for (size_t i = 0; i < n; i++) {
+        size_t row = i / (size_t)n_out, o = i % (size_t)n_out;
+        double x = linear_at(&c, &w[1], has_bias ? &bias[1] : NULL, row, o);
+        expected[i] = linear_at(&c, &w[0], has_bias ? &bias[0] : NULL, row, o) * x / 2 *
+                      (1 + erf(x / sqrt(2)));
+    }
+    double error = relative_l2(c.out, expected, n);
+    if (!(error <= max_error))
+        fail_msg("%d rows, %d to %d gated: error %.2e", rows, n_in, n_out, error);
+    for (int i = 0; i < 2; i++) {
+        free_weight(&w[i]);
+        free_weight(&bias[i]);
+    }
+    tb_matrix_deinit(&c.m);
+    tb_matrix_deinit(&c.gate);
+    free(c.in);
+    free(c.out);
+    free(expected);
+}
+
+static void gated_layers_are_those_of_doubles(void **state)
+{
+    (void)state;
+    check_gated(1, 3, 1, TB_DTYPE_F32, true);
+    check_gated(195, 40, 33, TB_DTYPE_F16, true);
+    check_gated(13, 321, 300, TB_DTYPE_BF16, false);
+}
+
 typedef struct conv_case {
     tb_conv conv;
     int n, h, w;
+    bool is_doubled;
     float *in, *out, *residual;
 } conv_case;
 
 static void run_conv(tb_nn *nn, void *user)
 {
     conv_case *c = user;
-    tb_conv2d(nn, c->out, c->in, c->n, c->h, c->w, &c->conv, c->residual);
+    tb_conv_run_direct(nn, c->out, &(tb_conv_pictures){c->in, c->n, c->h, c->w, c->is_doubled},
+                       &c->conv, c->residual);
+}
+
+static void run_chosen_conv(tb_nn *nn, void *user)
+{
+    conv_case *c = user;
+    tb_conv_run(nn, c->out, &(tb_conv_pictures){c->in, c->n, c->h, c->w, c->is_doubled}, &c->conv,
+                c->residual);
+}
+
+/* Where a pixel of picture i is stored. */
+static int pixel_at(const conv_case *c, int i, int y, int x)
+{
+    int half = c->is_doubled ? 2 : 1, h = (c->h + half - 1) / half, w = (c->w + half - 1) / half;
+    return (i * h + y / half) * w + x / half;
 }
 
 /* One output value in double: w [out][in][kernel][kernel]. */
@@ -118,7 +198,7 @@ static double conv_at(const conv_case *c, const double *w, int i, int y, int x, 
                 int in_x = x * conv->stride + kx - conv->pad_before;
                 if (in_y < 0 || in_x < 0 || in_y >= c->h || in_x >= c->w)
                     continue;
-                int at = ((i * c->h + in_y) * c->w + in_x) * conv->c_in + in_c;
+                int at = pixel_at(c, i, in_y, in_x) * conv->c_in + in_c;
                 int tap = ((o * conv->c_in + in_c) * conv->kernel + ky) * conv->kernel + kx;
                 sum += (double)c->in[at] * w[tap];
             }
@@ -127,6 +207,7 @@ static double conv_at(const conv_case *c, const double *w, int i, int y, int x, 
 
 typedef struct conv_size {
     int n, h, w, c_in, c_out, kernel, stride, before, after, out_h, out_w;
+    bool is_doubled;
 } conv_size;
 
 static const conv_size conv_sizes[] = {
@@ -134,6 +215,7 @@ static const conv_size conv_sizes[] = {
     {2, 9, 6, 40, 33, 3, 2, 1, 1, 5, 3},      {1, 8, 10, 30, 16, 3, 2, 0, 1, 4, 5},
     {2, 3, 11, 300, 5, 3, 1, 1, 1, 3, 11},    {2, 4, 3, 70, 20, 1, 1, 0, 0, 4, 3},
     {1, 13, 17, 129, 48, 3, 1, 1, 1, 13, 17}, {2, 7, 5, 9, 6, 1, 2, 0, 0, 4, 3},
+    {2, 7, 6, 20, 9, 3, 1, 1, 1, 7, 6, true}, {1, 5, 8, 6, 4, 3, 2, 1, 1, 3, 4, true},
 };
 
 static void check_conv(const conv_size *s, tb_dtype dtype, bool has_residual)
@@ -141,7 +223,7 @@ static void check_conv(const conv_size *s, tb_dtype dtype, bool has_residual)
     int64_t shape[] = {s->c_out, s->c_in, s->kernel, s->kernel, 0};
     weight w = new_weight(1, dtype, shape);
     weight bias = new_weight(2, TB_DTYPE_F16, (int64_t[]){s->c_out, 0});
-    conv_case c = {.n = s->n, .h = s->h, .w = s->w};
+    conv_case c = {.n = s->n, .h = s->h, .w = s->w, .is_doubled = s->is_doubled};
     c.conv = (tb_conv){.c_in = s->c_in,
                        .kernel = s->kernel,
                        .stride = s->stride,
@@ -183,26 +265,27 @@ static void convolutions_are_those_of_doubles(void **state)
             check_conv(&conv_sizes[i], dtypes[d], (i + (size_t)d) % 2 == 0);
 }
 
-static void run_upsample(tb_nn *nn, void *user)
+/* A convolution by ones of each channel alone: nearest neighbours, of odd sizes too. */
+static void doubled_pictures_repeat_each_pixel(void **state)
 {
-    conv_case *c = user;
-    tb_upsample2(nn, c->out, 2 * c->h, 2 * c->w, c->in, c->n, c->h, c->w, c->conv.c_in);
-}
-
-static void upsampling_doubles_each_pixel(void **state)
-{
-    enum { N = 2, H = 3, W = 5, C = 7, LEN = N * 4 * H * W * C };
-    conv_case c = {.n = N, .h = H, .w = W, .conv = {.c_in = C}};
+    enum { N = 2, H = 5, W = 10, C = 7, LEN = N * H * W * C };
+    conv_case c = {.n = N, .h = H, .w = W, .is_doubled = true};
+    weight identity = new_weight(1, TB_DTYPE_F32, (int64_t[]){C, C, 1, 1, 0});
     (void)state;
-    c.in = new_floats(1, N * H * W * C);
+    for (int i = 0; i < C * C; i++)
+        memcpy(identity.memory + 1 + sizeof(float) * (size_t)i,
+               &(float){i / C == i % C ? 1.0f : 0.0f}, sizeof(float));
+    c.conv = (tb_conv){.c_in = C, .kernel = 1, .stride = 1};
+    pack(&c.conv.matrix, &identity, NULL);
+    c.in = new_floats(1, (size_t)N * 3 * 5 * C);
     c.out = new_floats(2, LEN);
-    run_everywhere(run_upsample, &c, c.out, LEN);
+    run_everywhere(run_chosen_conv, &c, c.out, LEN);
     for (int i = 0; i < LEN; i++) {
-        int channel = i % C, x = i / C % (2 * W), y = i / C / (2 * W) % (2 * H);
-        int picture = i / C / (2 * W) / (2 * H);
-        float in = c.in[((picture * H + y / 2) * W + x / 2) * C + channel];
-        assert_memory_equal(&c.out[i], &in, sizeof in);
+        int channel = i % C, x = i / C % W, y = i / C / W % H, picture = i / C / W / H;
+        assert_true(c.out[i] == c.in[pixel_at(&c, picture, y, x) * C + channel]);
     }
+    tb_matrix_deinit(&c.conv.matrix);
+    free_weight(&identity);
     free(c.in);
     free(c.out);
 }
@@ -324,8 +407,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(linear_layers_are_those_of_doubles),
+        cmocka_unit_test(gated_layers_are_those_of_doubles),
         cmocka_unit_test(convolutions_are_those_of_doubles),
-        cmocka_unit_test(upsampling_doubles_each_pixel),
+        cmocka_unit_test(doubled_pictures_repeat_each_pixel),
         cmocka_unit_test(weights_keep_their_width),
         cmocka_unit_test(rows_and_strides_are_followed),
         cmocka_unit_test(values_that_are_not_finite_are_named),

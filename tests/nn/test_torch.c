@@ -10,14 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/kernels/table.h"
 #include "engine/nn/attention.h"
 #include "engine/nn/conv.h"
 #include "engine/nn/elementwise.h"
 #include "engine/nn/norm.h"
+#include "engine/nn/winograd.h"
 #include "tests/nn/layers.h"
 #include "tests/spectrogram/reference.h"
 
-static const double max_error = 1e-6;
+static const double max_error = 1e-6, max_winograd_error = 3e-6;
 
 /* One layer of the file. */
 typedef struct layer {
@@ -58,7 +60,7 @@ static layer open_layer(reference *file, const char *name)
 }
 
 /* Runs the layer and compares all of its output. */
-static void check(layer *l, const char *what, tb_nn_work work)
+static void check_within(layer *l, const char *what, tb_nn_work work, double bound)
 {
     int shape[3];
     char name[64];
@@ -67,8 +69,13 @@ static void check(layer *l, const char *what, tb_nn_work work)
     l->out = reference_alloc(n);
     run_everywhere(work, l, l->out, n);
     snprintf(name, sizeof name, "%s_%s", l->name, what);
-    reference_at_most(name, reference_l2(l->out, expected, n), max_error);
+    reference_at_most(name, reference_l2(l->out, expected, n), bound);
     free(l->out);
+}
+
+static void check(layer *l, const char *what, tb_nn_work work)
+{
+    check_within(l, what, work, max_error);
 }
 
 /* weight_f16 and bias; kernel 1: of a linear layer. */
@@ -104,10 +111,40 @@ static void run_conv(tb_nn *nn, void *user)
     tb_conv2d(nn, l->out, l->in, l->shape[0], CONV_H, CONV_W, &l->conv, NULL);
 }
 
+static void run_winograd(tb_nn *nn, void *user)
+{
+    layer *l = user;
+    tb_conv_pictures in = {l->in, l->shape[0], CONV_H, CONV_W, false};
+    tb_winograd_run(nn, &(tb_winograd){.conv = &l->conv, .out = l->out, .in = &in});
+}
+
 static void run_upsample(tb_nn *nn, void *user)
 {
     layer *l = user;
-    tb_upsample2(nn, l->out, 6, 8, l->in, l->shape[0], 3, 4, l->shape[2]);
+    tb_conv_run(nn, l->out, &(tb_conv_pictures){l->in, l->shape[0], 6, 8, true}, &l->conv, NULL);
+}
+
+/* What a convolution that sees doubled pictures and leaves them alone makes of them. */
+static void check_upsample(reference *file)
+{
+    layer l = open_layer(file, "upsample");
+    int c = l.shape[2];
+    float *identity = reference_alloc((size_t)(c * c));
+    for (int i = 0; i < c * c; i++)
+        identity[i] = i / c == i % c ? 1 : 0;
+    tb_tensor w = {.name = "identity",
+                   .dtype = TB_DTYPE_F32,
+                   .rank = 2,
+                   .shape = {c, c},
+                   .stride = {c, 1},
+                   .n_elements = (int64_t)c * c,
+                   .data = identity};
+    l.conv = (tb_conv){.c_in = c, .kernel = 1, .stride = 1};
+    assert_int_equal(tb_matrix_pack(&l.conv.matrix, &w, NULL, NULL), TIMBRE_OK);
+    check(&l, "out", run_upsample);
+    tb_matrix_deinit(&l.conv.matrix);
+    free(identity);
+    free(l.in);
 }
 
 static void convolutions_are_those_of_torch(void **state)
@@ -125,12 +162,12 @@ static void convolutions_are_those_of_torch(void **state)
                            .pad_after = 1};
         pack(&l, 3);
         check(&l, "out", run_conv);
+        if (i == 0)
+            check_within(&l, "out", run_winograd, max_winograd_error);
         tb_matrix_deinit(&l.conv.matrix);
         free(l.in);
     }
-    layer l = open_layer(*state, "upsample");
-    check(&l, "out", run_upsample);
-    free(l.in);
+    check_upsample(*state);
 }
 
 static void run_linear(tb_nn *nn, void *user)
@@ -185,7 +222,11 @@ static void run_activation(tb_nn *nn, void *user)
 static void run_geglu(tb_nn *nn, void *user)
 {
     layer *l = user;
-    tb_geglu(nn, l->out, l->in, l->shape[0], l->shape[1] / 2);
+    size_t c = (size_t)l->shape[1] / 2;
+    if (tb_nn_begin(nn, 0)) /* its product is tb_linear_geglu's */
+        for (size_t row = 0; row < (size_t)l->shape[0]; row++)
+            nn->kernels->network->geglu(l->out + row * c, l->in + 2 * row * c,
+                                        l->in + (2 * row + 1) * c, c);
 }
 
 static void activations_are_those_of_torch(void **state)

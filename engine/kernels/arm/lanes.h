@@ -105,6 +105,19 @@ static inline lanes lanes_fma_one(float a, lanes b, lanes c)
     return (lanes){{vfmaq_n_f32(c.val[0], b.val[0], a), vfmaq_n_f32(c.val[1], b.val[1], a)}};
 }
 
+#define LANES_QUAD
+typedef float32x4_t lanes_quad;
+
+static inline lanes_quad lanes_quad_load(const float *p)
+{
+    return vld1q_f32(p);
+}
+
+/* lanes_fma_one of number i of a, a constant */
+#define lanes_fma_quad(a, i, b, c)                                                                 \
+    ((lanes){{vfmaq_laneq_f32((c).val[0], (b).val[0], a, i),                                       \
+              vfmaq_laneq_f32((c).val[1], (b).val[1], a, i)}})
+
 /* Not vmaxq_f32: that makes a NaN of one in either. */
 static inline lanes lanes_max(lanes a, lanes b)
 {
@@ -127,6 +140,13 @@ static inline lanes lanes_select_le(lanes a, lanes b, lanes yes, lanes no)
 {
     return (lanes){{vbslq_f32(vcleq_f32(a.val[0], b.val[0]), yes.val[0], no.val[0]),
                     vbslq_f32(vcleq_f32(a.val[1], b.val[1]), yes.val[1], no.val[1])}};
+}
+
+static inline float lanes_fold(lanes a)
+{
+    float32x4_t sum = vaddq_f32(a.val[0], a.val[1]);
+    float32x2_t half = vadd_f32(vget_low_f32(sum), vget_high_f32(sum));
+    return vget_lane_f32(half, 0) + vget_lane_f32(half, 1);
 }
 
 static inline float32x4_t add_exponent(float32x4_t a, float32x4_t n)

@@ -124,6 +124,15 @@ static inline lanes lanes_select_le(lanes a, lanes b, lanes yes, lanes no)
     LANES_MAP(a.v[i] <= b.v[i] ? yes.v[i] : no.v[i]);
 }
 
+/* The second half is added to the first, again and again: 8 numbers, 4, 2, one. */
+static inline float lanes_fold(lanes a)
+{
+    for (int half = 4; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            a.v[i] += a.v[i + half];
+    return a.v[0];
+}
+
 static inline float float_of_bits(uint32_t bits)
 {
     float out;

@@ -3,5 +3,7 @@
 #include "engine/kernels/x86/lanes512.h"
 
 #include "engine/kernels/network_body.h"
+#include "engine/kernels/winograd_body.h"
 
 const tb_network_kernels tb_network_avx512 = NETWORK_KERNELS;
+const tb_winograd_kernels tb_winograd_avx512 = WINOGRAD_KERNELS;

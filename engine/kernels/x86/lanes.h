@@ -116,6 +116,13 @@ static inline lanes lanes_select_le(lanes a, lanes b, lanes yes, lanes no)
     return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_LE_OQ));
 }
 
+static inline float lanes_fold(lanes a)
+{
+    __m128 sum = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
+    return _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)));
+}
+
 static inline lanes lanes_add_exponent(lanes a, lanes n)
 {
     __m256i power = _mm256_slli_epi32(_mm256_castps_si256(n), 23);

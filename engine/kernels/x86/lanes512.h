@@ -117,6 +117,14 @@ static inline lanes lanes_select_le(lanes a, lanes b, lanes yes, lanes no)
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LE_OQ), no, yes);
 }
 
+static inline float lanes_fold(lanes a)
+{
+    __m256 half = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+    __m128 sum = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+    sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
+    return _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)));
+}
+
 static inline lanes lanes_add_exponent(lanes a, lanes n)
 {
     __m512i power = _mm512_slli_epi32(_mm512_castps_si512(n), 23);
