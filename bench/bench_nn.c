@@ -35,12 +35,14 @@ static const layer layers[] = {
     {LAYER_ATTENTION, 2, 4096, 77, 8, 40, 1},    {LAYER_ATTENTION, 2, 1024, 1024, 8, 80, 1},
     {LAYER_ATTENTION, 2, 256, 256, 8, 160, 1},   {LAYER_ATTENTION, 1, 4096, 4096, 1, 512, 1},
     {LAYER_GROUP_NORM, 2, 64, 64, 320, 320, 1},  {LAYER_GROUP_NORM, 1, 512, 512, 128, 128, 1},
-    {LAYER_LAYER_NORM, 2, 4096, 1, 320, 320, 1}, {LAYER_GEGLU, 2, 4096, 1, 2560, 1280, 1},
+    {LAYER_LAYER_NORM, 2, 4096, 1, 320, 320, 1}, {LAYER_GEGLU, 2, 4096, 1, 320, 1280, 1},
+    {LAYER_GEGLU, 2, 256, 1, 1280, 5120, 1},     {LAYER_GELU, 2, 4096, 1, 1280, 1280, 1},
 };
 
 static bool has_products(layer_kind kind)
 {
-    return kind == LAYER_LINEAR || kind == LAYER_CONV || kind == LAYER_ATTENTION;
+    return kind == LAYER_LINEAR || kind == LAYER_CONV || kind == LAYER_ATTENTION ||
+           kind == LAYER_GEGLU;
 }
 
 /* The best: other programs slow the rest. */

@@ -30,7 +30,8 @@ static const row rows[] = {
     {"attention, keys of a text", {LAYER_ATTENTION, 1, 1536, 77, 1, 40, 1}},
     {"group norm and silu", {LAYER_GROUP_NORM, 1, 32, 32, 320, 320, 1}},
     {"layer norm", {LAYER_LAYER_NORM, 1, 1024, 1, 320, 320, 1}},
-    {"geglu", {LAYER_GEGLU, 1, 256, 1, 2560, 1280, 1}},
+    {"geglu", {LAYER_GEGLU, 1, 48, 1, 320, 640, 1}},
+    {"gelu", {LAYER_GELU, 1, 256, 1, 1280, 1280, 1}},
 };
 
 typedef struct block {

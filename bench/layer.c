@@ -15,8 +15,8 @@ enum { N_GROUPS = 32 };
 
 const char *layer_kind_name(layer_kind kind)
 {
-    static const char *const names[LAYER_N_KINDS] = {"linear",     "conv 3x3",   "attention",
-                                                     "group norm", "layer norm", "geglu"};
+    static const char *const names[LAYER_N_KINDS] = {
+        "linear", "conv 3x3", "attention", "group norm", "layer norm", "geglu", "gelu"};
     return names[kind];
 }
 
@@ -41,6 +41,8 @@ double layer_work(const layer *l)
         return 2 * rows * l->c_in * l->c_out;
     case LAYER_LINEAR:
         return rows * l->c_in * l->c_out;
+    case LAYER_GEGLU:
+        return 2 * rows * l->c_in * l->c_out;
     case LAYER_CONV:
         return 9 * rows * l->c_in * l->c_out;
     default:
@@ -71,7 +73,7 @@ static uint16_t *new_halves(size_t n)
     return halves;
 }
 
-static void start_weights(layer_run *run)
+static void start_weights(layer_run *run, tb_matrix *matrix)
 {
     const layer *l = run->l;
     int side = l->kind == LAYER_CONV ? 3 : 1;
@@ -88,7 +90,7 @@ static void start_weights(layer_run *run)
     t.data = halves;
     double start = tb_clock_seconds();
     tb_error err = {.message = "no memory"};
-    if (halves == NULL || tb_matrix_pack(&run->conv.matrix, &t, NULL, &err) != TIMBRE_OK) {
+    if (halves == NULL || tb_matrix_pack(matrix, &t, NULL, &err) != TIMBRE_OK) {
         fprintf(stderr, "%s\n", err.message);
         exit(EXIT_FAILURE);
     }
@@ -109,8 +111,10 @@ void layer_start(layer_run *run, const layer *l)
     }
     run->in = layer_floats(n_in);
     run->out = layer_floats(n_out);
-    if (l->kind == LAYER_LINEAR || l->kind == LAYER_CONV)
-        start_weights(run);
+    if (l->kind == LAYER_LINEAR || l->kind == LAYER_CONV || l->kind == LAYER_GEGLU)
+        start_weights(run, &run->conv.matrix);
+    if (l->kind == LAYER_GEGLU)
+        start_weights(run, &run->gate);
     if (l->kind == LAYER_GROUP_NORM || l->kind == LAYER_LAYER_NORM)
         run->gain = layer_floats(2 * (size_t)l->c_in);
 }
@@ -118,6 +122,7 @@ void layer_start(layer_run *run, const layer *l)
 void layer_stop(layer_run *run)
 {
     tb_matrix_deinit(&run->conv.matrix);
+    tb_matrix_deinit(&run->gate);
     free(run->gain);
     free(run->in);
     free(run->out);
@@ -167,8 +172,11 @@ void layer_forward(tb_nn *nn, void *user)
     case LAYER_LAYER_NORM:
         tb_layer_norm(nn, run->out, run->in, rows, &norm);
         break;
+    case LAYER_GEGLU:
+        tb_linear_geglu(nn, run->out, run->in, rows, &run->conv.matrix, &run->gate);
+        break;
     default:
-        tb_geglu(nn, run->out, run->in, rows, l->c_out);
+        tb_activate(nn, run->out, run->in, (size_t)rows * (size_t)l->c_out, TB_ACTIVATION_GELU);
         break;
     }
 }

@@ -16,7 +16,8 @@ typedef enum layer_kind {
     LAYER_ATTENTION,  /* n batches of h queries and w keys, c_in heads of c_out */
     LAYER_GROUP_NORM, /* of 32 groups, with silu */
     LAYER_LAYER_NORM,
-    LAYER_GEGLU, /* c_in is twice c_out */
+    LAYER_GEGLU, /* a linear layer and its gate */
+    LAYER_GELU,
     LAYER_N_KINDS
 } layer_kind;
 
@@ -29,6 +30,7 @@ typedef struct layer {
 typedef struct layer_run {
     const layer *l;
     tb_conv conv;     /* linear: its matrix alone */
+    tb_matrix gate;   /* geglu */
     float *gain;      /* [c_in], and shifts behind them: norms */
     float *in, *out;  /* attention: q, k and v behind each other */
     size_t weight_n;  /* elements of the weights; 0: none */

@@ -45,10 +45,18 @@ def attention(n: int, h: int, w: int, heads: int, dim: int, _stride: int) -> Any
     return ov.Model([ops.scaled_dot_product_attention(q, k, v)], [q, k, v])
 
 
+def geglu(n: int, h: int, w: int, c_in: int, c_out: int, _stride: int) -> Any:
+    x = ops.parameter([n * h * w, c_in], np.float32)
+    both = ops.matmul(x, ops.constant(floats(2 * c_out, c_in)), False, True)
+    hidden, gate = ops.split(both, ops.constant(1, np.int64), 2).outputs()
+    return ov.Model([ops.multiply(hidden, ops.gelu(gate, "erf"))], [x])
+
+
 LAYERS: dict[str, Callable[..., Any]] = {
     "linear": linear,
     "conv 3x3": conv,
     "attention": attention,
+    "geglu": geglu,
 }
 
 

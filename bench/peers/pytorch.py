@@ -79,10 +79,21 @@ def linear(n: int, h: int, w: int, c_in: int, c_out: int, _stride: int) -> Calla
     return lambda: F.linear(x, weights)
 
 
+def geglu(n: int, h: int, w: int, c_in: int, c_out: int, _stride: int) -> Callable[[], Any]:
+    x, weights = torch.randn(n * h * w, c_in), torch.randn(2 * c_out, c_in)
+
+    def both() -> Any:
+        hidden, gate = F.linear(x, weights).chunk(2, dim=-1)
+        return hidden * F.gelu(gate)
+
+    return both
+
+
 LAYERS: dict[str, Callable[..., Callable[[], Any]]] = {
     "linear": linear,
     "conv 3x3": conv,
     "attention": attention,
+    "geglu": geglu,
 }
 
 
