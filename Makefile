@@ -11,7 +11,8 @@ GROUPS = run build test lint
 OPTIONS = -Dbuildtype=release
 TEST_OPTIONS =
 
-.PHONY: help setup demo test lint smoke run-worker bench install clean test-arm64 golden
+.PHONY: help setup demo test lint smoke guard guard-record run-worker bench bench-network \
+    install clean test-arm64 golden
 
 help:
 	@sed -n 's/^#: *//p' Makefile
@@ -47,6 +48,18 @@ bench:
 	@tools/setup run build
 	@tools/build $(BUILD) $(OPTIONS)
 	@tools/bench $(BUILD)
+
+#: make bench-network  the neural engine beside its peers, one table and CSV; MODEL= a folder, BENCH= options
+bench-network:
+	@tools/setup run build
+	@tools/build $(BUILD) $(OPTIONS)
+	@python3 -m bench.network $(MODEL) --build $(BUILD) $(BENCH)
+
+#: make guard        instructions of the hot loops against their bounds; guard-record renews the bounds
+guard guard-record:
+	@tools/setup run build lint
+	@tools/build $(BUILD) $(OPTIONS)
+	@bench/guard.py $(BUILD)/bench/guard $(if $(filter guard-record,$@),--record)
 
 #: make smoke        one clip by a neural model, twice; TIMBRE_TEST_MODEL names it (else 3: the tiny one)
 smoke:

@@ -1,7 +1,12 @@
 /*
- * A whole model on all threads, stage by stage: bench_network MODEL [--steps N] [--dump DIR].
+ * A whole model, stage by stage.
+ *
+ *     bench_network MODEL [--steps N] [--until STAGE] [--dump DIR] [--cpu NAME] [--threads N]
+ *                   [--csv FILE]
+ *
  * Seconds, and for Stable Diffusion 1.5's sizes the rate beside fused multiply-adds in registers,
- * measured around each stage. --dump writes what the stages gave, for tools/reference/full_size.py.
+ * measured around each stage. --until encode, step or decode leaves the stages behind it out.
+ * --dump writes what the stages gave, for tools/reference/full_size.py.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,21 +18,22 @@
 #include "engine/os/memory.h"
 #include "engine/pipeline/request.h"
 #include "engine/pipeline/riffusion.h"
-#include "peak.h"
+#include "report.h"
 
-enum { MAX_STEPS = 99, PEAK_ROUNDS = 2000000, N_PEAKS = 5, MAX_PATH = 4096 };
+enum { MAX_STEPS = 99, MAX_PATH = 4096 };
 
 #define SECONDS_OF_SOUND 5.0    /* 512 columns */
+#define TEXT_GFLOP       26.6   /* both prompts */
 #define STEP_GFLOP       1607.0 /* a guided step at 64x64 of Stable Diffusion 1.5 */
 #define DECODE_GFLOP     2514.0 /* of 512x512 */
 
 typedef struct bench {
     const char *model, *dump; /* dump: NULL for none */
+    const char *until;        /* the last stage; NULL: all */
     int n_steps;
     bool is_sd15;
-    double peak; /* GFLOP/s */
+    report report;
     timbre_request *request;
-    tb_pool *pool;
     tb_stages stages;
     tb_job job;
     tb_riffusion r;
@@ -61,41 +67,6 @@ static float *new_floats(size_t n)
 }
 
 /* ---- what is printed and written ---- */
-
-static void run_peak(int i_task, void *user)
-{
-    (void)i_task;
-    (void)user;
-    (void)peak_run(PEAK_ROUNDS);
-}
-
-/* GFLOP/s of all threads, the best so far: a short loop meets other programs more than a stage
- * does, and one that was disturbed would flatter the stage. */
-static double measure_peak(bench *b)
-{
-    int n = tb_pool_n_threads(b->pool);
-    double work = peak_run(1) * PEAK_ROUNDS * n;
-    for (int i = 0; i < N_PEAKS; i++) {
-        double start = tb_clock_seconds();
-        tb_pool_run(b->pool, n, run_peak, NULL);
-        double rate = 1e-9 * work / (tb_clock_seconds() - start);
-        b->peak = rate > b->peak ? rate : b->peak;
-    }
-    return b->peak;
-}
-
-/* gflop: 0 where nobody counted. */
-static void print_row(bench *b, const char *name, double seconds, double gflop, double peak)
-{
-    double after = measure_peak(b);
-    peak = after > peak ? after : peak;
-    printf("%-28s %9.3f s", name, seconds);
-    if (gflop > 0)
-        printf("  %7.1f GFLOP/s  %5.1f %% of %.1f", gflop / seconds, 100 * gflop / seconds / peak,
-               peak);
-    printf("\n");
-    (void)fflush(stdout);
-}
 
 static FILE *open_dump(const bench *b, const char *name, const char *mode)
 {
@@ -148,14 +119,14 @@ static void start(bench *b)
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         ok(timbre_request_set(b->request, fields[i][0], fields[i][1], &err), &err);
     ok(timbre_request_resolve(b->request, &err), &err);
-    ok(tb_pool_new(0, &b->pool, &err), &err);
+    report_start(&b->report);
     tb_stages_init(&b->stages, list, 1, &(tb_stages_listener){0}, NULL);
     tb_stages_next(&b->stages);
-    b->job = (tb_job){.request = b->request, .pool = b->pool, .stages = &b->stages};
-    ok(tb_kernels_choose(NULL, &b->job.kernels, &err), &err);
+    b->job = (tb_job){.request = b->request, .pool = b->report.pool, .stages = &b->stages};
+    b->job.kernels = b->report.kernels;
     b->w = (tb_riffusion_work){.job = &b->job, .has_guidance = true};
-    printf("%s, %d threads, %s\n", tb_kernels_name(b->job.kernels), tb_pool_n_threads(b->pool),
-           b->model);
+    printf("%s, %d threads, %s\n", tb_kernels_name(b->job.kernels),
+           tb_pool_n_threads(b->report.pool), b->model);
 }
 
 /* Those that the numbers of operations are of. */
@@ -174,10 +145,11 @@ static bool has_known_sizes(const bench *b)
 static void load(bench *b)
 {
     tb_error err = {0};
-    double peak = measure_peak(b), from = tb_clock_seconds();
+    report_peak(&b->report);
+    double from = tb_clock_seconds();
     ok(tb_riffusion_open(&b->r, b->model, &err), &err);
     ok(tb_riffusion_get_size(&b->r, SECONDS_OF_SOUND, &b->w.size, &err), &err);
-    print_row(b, "open", tb_clock_seconds() - from, 0, peak);
+    report_row(&b->report, "open", tb_clock_seconds() - from, 0);
     b->is_sd15 = has_known_sizes(b);
     from = tb_clock_seconds();
     ok(tb_vae_load(tb_model_vae_config(b->r.model), tb_model_parameters(b->r.model, TB_NETWORK_VAE),
@@ -186,12 +158,12 @@ static void load(bench *b)
     ok(tb_unet_load(tb_model_unet_config(b->r.model),
                     tb_model_parameters(b->r.model, TB_NETWORK_UNET), &b->r.unet, &err),
        &err);
-    print_row(b, "load UNet and VAE (pack)", tb_clock_seconds() - from, 0, peak);
+    report_row(&b->report, "load UNet and VAE (pack)", tb_clock_seconds() - from, 0);
     from = tb_clock_seconds();
     ok(tb_text_encoder_load(tb_model_text_config(b->r.model),
                             tb_model_parameters(b->r.model, TB_NETWORK_TEXT), &b->encoder, &err),
        &err);
-    print_row(b, "load text encoder (pack)", tb_clock_seconds() - from, 0, peak);
+    report_row(&b->report, "load text encoder (pack)", tb_clock_seconds() - from, 0);
 }
 
 static void encode_both(tb_nn *nn, void *user)
@@ -222,18 +194,19 @@ static void encode(bench *b)
     int n_tokens = b->w.prompt.n_chunks * b->w.prompt.n_positions;
     size_t n = 2 * (size_t)n_tokens * (size_t)tb_model_text_config(b->r.model)->width;
     b->embeddings = new_floats(n);
-    tb_nn_init(&nn, b->job.kernels, b->pool);
+    tb_nn_init(&nn, b->job.kernels, b->report.pool);
     ok(tb_nn_reserve(&nn, encode_both, b, &err), &err);
-    double peak = measure_peak(b);
+    report_peak(&b->report);
     (void)time_run(&nn, encode_both, b);
-    print_row(b, "text encoder, two prompts", time_run(&nn, encode_both, b), 0, peak);
+    report_row(&b->report, "text encoder, two prompts", time_run(&nn, encode_both, b),
+               b->is_sd15 ? TEXT_GFLOP : 0);
     tb_nn_deinit(&nn);
     dump(b, "embeddings.f32", b->embeddings, n);
     double from = tb_clock_seconds();
-    ok(tb_unet_context_new(b->r.unet, b->job.kernels, b->pool, b->embeddings, 2, n_tokens,
+    ok(tb_unet_context_new(b->r.unet, b->job.kernels, b->report.pool, b->embeddings, 2, n_tokens,
                            &b->r.conditioning.context, &err),
        &err);
-    print_row(b, "keys and values of the text", tb_clock_seconds() - from, 0, peak);
+    report_row(&b->report, "keys and values of the text", tb_clock_seconds() - from, 0);
 }
 
 static void evaluate(tb_nn *nn, void *user)
@@ -281,15 +254,15 @@ static void denoise(bench *b)
     tb_nn nn;
     double seconds[MAX_STEPS] = {0};
     start_latents(b);
-    tb_nn_init(&nn, b->job.kernels, b->pool);
+    tb_nn_init(&nn, b->job.kernels, b->report.pool);
     ok(tb_nn_reserve(&nn, evaluate, b, &err), &err);
     (void)time_run(&nn, evaluate, b);
-    double peak = measure_peak(b);
+    report_peak(&b->report);
     for (int i = 0; i < b->n_steps; i++)
         seconds[i] = time_run(&nn, evaluate, b);
     qsort(seconds, (size_t)b->n_steps, sizeof *seconds, compare_doubles);
-    print_row(b, "guided UNet step, median", seconds[b->n_steps / 2], b->is_sd15 ? STEP_GFLOP : 0,
-              peak);
+    report_row(&b->report, "guided UNet step, median", seconds[b->n_steps / 2],
+               b->is_sd15 ? STEP_GFLOP : 0);
     tb_nn_deinit(&nn);
     size_t n = (size_t)b->w.size.n_latents;
     dump(b, "unet.f32", b->out, 2 * n);
@@ -311,11 +284,11 @@ static void decode(bench *b)
     tb_nn nn;
     size_t n = (size_t)b->w.size.height * (size_t)b->w.size.width * 3;
     b->image = new_floats(n);
-    tb_nn_init(&nn, b->job.kernels, b->pool);
+    tb_nn_init(&nn, b->job.kernels, b->report.pool);
     ok(tb_nn_reserve(&nn, decode_latents, b, &err), &err);
-    double peak = measure_peak(b);
-    print_row(b, "VAE decode 512x512", time_run(&nn, decode_latents, b),
-              b->is_sd15 ? DECODE_GFLOP : 0, peak);
+    report_peak(&b->report);
+    report_row(&b->report, "VAE decode 512x512", time_run(&nn, decode_latents, b),
+               b->is_sd15 ? DECODE_GFLOP : 0);
     tb_nn_deinit(&nn);
     dump(b, "image.f32", b->image, n);
 }
@@ -333,10 +306,11 @@ static void vocode(bench *b)
     tb_vae_to_pixels(b->image, (int64_t)(3 * n), rgb);
     for (size_t i = 0; i < n; i++)
         red[i] = rgb[3 * i];
-    double peak = measure_peak(b), from = tb_clock_seconds();
+    report_peak(&b->report);
+    double from = tb_clock_seconds();
     ok(tb_vocode_init(&v, &b->r.vocode, size->width, 1, &err), &err);
-    ok(tb_vocode_pixels(&v, red, b->job.kernels, b->pool, NULL, samples, &err), &err);
-    print_row(b, "vocode", tb_clock_seconds() - from, 0, peak);
+    ok(tb_vocode_pixels(&v, red, b->job.kernels, b->report.pool, NULL, samples, &err), &err);
+    report_row(&b->report, "vocode", tb_clock_seconds() - from, 0);
     tb_vocode_deinit(&v);
     free(red);
     free(rgb);
@@ -350,7 +324,7 @@ static void stop(bench *b)
     tb_prompt_deinit(&b->w.prompt);
     tb_prompt_deinit(&b->w.negative);
     tb_riffusion_unload(&b->r);
-    tb_pool_free(b->pool);
+    report_stop(&b->report);
     timbre_request_free(b->request);
     free(b->w.latents);
     free(b->embeddings);
@@ -367,6 +341,10 @@ static bool parse(bench *b, int argc, char **argv)
             b->n_steps = atoi(argv[++i]);
         else if (strcmp(argv[i], "--dump") == 0 && i + 1 < argc)
             b->dump = argv[++i];
+        else if (strcmp(argv[i], "--until") == 0 && i + 1 < argc)
+            b->until = argv[++i];
+        else if (report_option(&b->report, argc, argv, &i))
+            continue;
         else if (b->model == NULL && argv[i][0] != '-')
             b->model = argv[i];
         else
@@ -377,18 +355,25 @@ static bool parse(bench *b, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    static const struct {
+        const char *name;
+        void (*run)(bench *b);
+    } stages[] = {{"encode", encode}, {"step", denoise}, {"decode", decode}, {"vocode", vocode}};
     static bench b = {.n_steps = 3};
     if (!parse(&b, argc, argv)) {
-        fprintf(stderr, "usage: bench_network MODEL [--steps 1..%d] [--dump DIR]\n", MAX_STEPS);
+        fprintf(stderr,
+                "usage: bench_network MODEL [--steps 1..%d] [--until STAGE] [--dump DIR] %s\n",
+                MAX_STEPS, REPORT_OPTIONS);
         return 2;
     }
     start(&b);
     load(&b);
-    encode(&b);
-    denoise(&b);
-    decode(&b);
-    vocode(&b);
-    printf("peak memory                  %9.2f GB\n", (double)tb_memory_peak() * 1e-9);
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+        stages[i].run(&b);
+        if (b.until != NULL && strcmp(b.until, stages[i].name) == 0)
+            break;
+    }
+    report_value(&b.report, "peak memory", (double)tb_memory_peak() * 1e-9, "GB");
     stop(&b);
     return EXIT_SUCCESS;
 }

@@ -1,0 +1,1 @@
+"""The neural engine beside its peers, in one run: one table, one CSV file, the promises."""
