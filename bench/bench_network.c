@@ -38,7 +38,6 @@ typedef struct bench {
     tb_job job;
     tb_riffusion r;
     tb_riffusion_work w;
-    tb_text_encoder *encoder;
     tb_sampler *sampler;
     tb_noise noise;
     tb_unet_input input;
@@ -152,17 +151,11 @@ static void load(bench *b)
     report_row(&b->report, "open", tb_clock_seconds() - from, 0);
     b->is_sd15 = has_known_sizes(b);
     from = tb_clock_seconds();
-    ok(tb_vae_load(tb_model_vae_config(b->r.model), tb_model_parameters(b->r.model, TB_NETWORK_VAE),
-                   TB_VAE_DECODER, &b->r.vae, &err),
-       &err);
-    ok(tb_unet_load(tb_model_unet_config(b->r.model),
-                    tb_model_parameters(b->r.model, TB_NETWORK_UNET), &b->r.unet, &err),
-       &err);
+    ok(tb_riffusion_hold(&b->r, &b->job, TB_NETWORK_VAE, NULL, &err), &err);
+    ok(tb_riffusion_hold(&b->r, &b->job, TB_NETWORK_UNET, NULL, &err), &err);
     report_row(&b->report, "load UNet and VAE (pack)", tb_clock_seconds() - from, 0);
     from = tb_clock_seconds();
-    ok(tb_text_encoder_load(tb_model_text_config(b->r.model),
-                            tb_model_parameters(b->r.model, TB_NETWORK_TEXT), &b->encoder, &err),
-       &err);
+    ok(tb_riffusion_hold(&b->r, &b->job, TB_NETWORK_TEXT, NULL, &err), &err);
     report_row(&b->report, "load text encoder (pack)", tb_clock_seconds() - from, 0);
 }
 
@@ -171,9 +164,9 @@ static void encode_both(tb_nn *nn, void *user)
     bench *b = user;
     size_t n = (size_t)(b->w.prompt.n_chunks * b->w.prompt.n_positions) *
                (size_t)tb_model_text_config(b->r.model)->width;
-    tb_text_encoder_forward(nn, b->encoder, b->w.negative.tokens, b->w.negative.n_chunks, 0,
+    tb_text_encoder_forward(nn, b->r.encoder, b->w.negative.tokens, b->w.negative.n_chunks, 0,
                             b->embeddings);
-    tb_text_encoder_forward(nn, b->encoder, b->w.prompt.tokens, b->w.prompt.n_chunks, 0,
+    tb_text_encoder_forward(nn, b->r.encoder, b->w.prompt.tokens, b->w.prompt.n_chunks, 0,
                             b->embeddings + n);
 }
 
@@ -319,7 +312,6 @@ static void vocode(bench *b)
 
 static void stop(bench *b)
 {
-    tb_text_encoder_free(b->encoder);
     tb_sampler_free(b->sampler);
     tb_prompt_deinit(&b->w.prompt);
     tb_prompt_deinit(&b->w.negative);
