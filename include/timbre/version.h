@@ -7,7 +7,7 @@ extern "C" {
 #endif
 
 /* Raised whenever the same request makes other PCM. Stands in every recipe. */
-#define TIMBRE_ENGINE_VERSION 1
+#define TIMBRE_ENGINE_VERSION 2
 
 /* "0.1.0", or with the state of the checkout that was built: "0.1.0+g1a2b3c4". Static storage. */
 const char *timbre_version(void);

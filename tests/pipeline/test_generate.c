@@ -182,7 +182,7 @@ static void the_recipe_names_its_ingredients_and_nothing_private(void **state)
     const char *recipe = timbre_take_recipe(take);
     static const char *const wanted[] = {
         "\"soundfont\":{\"name\":\"", "\"fluidsynth\":\"", "\"libsndfile\":\"",
-        "\"libebur128\":\"",          "\"engine\":1",      "\"kernels\":\"exact\"",
+        "\"libebur128\":\"",          "\"engine\":2",      "\"kernels\":\"exact\"",
         "\"backend\":\"sketch\"",     "\"gain_db\":"};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (strstr(recipe, wanted[i]) == NULL)
