@@ -54,7 +54,7 @@ static float *new_floats(size_t n)
 static void fill_panels(tb_matrix *m)
 {
     size_t n = ((size_t)m->n_out + 15) / 16 * 16 * (size_t)m->n_in;
-    uint16_t *halves = (uint16_t *)tb_floats_alloc(n / 2);
+    uint16_t *halves = (void *)tb_floats_alloc(n / 2);
     if (halves == NULL)
         exit(EXIT_FAILURE);
     for (size_t i = 0; i < n; i++) {
