@@ -14,12 +14,8 @@ float *tb_floats_alloc(size_t n_floats)
     if (__builtin_mul_overflow(n_floats, sizeof(float), &size) || size > SIZE_MAX - ALIGN_BYTES)
         return NULL;
     size = (size + ALIGN_BYTES - 1) / ALIGN_BYTES * ALIGN_BYTES;
-    size_t alignment = tb_memory_alignment(size), whole = size;
-    if (alignment < ALIGN_BYTES)
-        alignment = ALIGN_BYTES;
-    if (size % alignment != 0 && __builtin_add_overflow(size, alignment - size % alignment, &whole))
-        return NULL;
-    void *floats = aligned_alloc(alignment, whole); /* wants a multiple; nobody touches the rest */
+    size_t alignment = tb_memory_alignment(size);
+    void *floats = aligned_alloc(alignment > ALIGN_BYTES ? alignment : ALIGN_BYTES, size);
     if (floats != NULL && alignment > ALIGN_BYTES)
         tb_memory_use_large_pages(floats, size);
     return floats;
