@@ -15,12 +15,13 @@
 #include "engine/kernels/table.h"
 
 enum {
-    LINE_FLOATS = 16, /* of a cache line of 64 bytes: a row of a panel, too */
-    MAX_TILE_ROWS = 12
+    LINE_FLOATS = 16 /* of a cache line of 64 bytes: a row of a panel, too */
 };
 
+_Static_assert(TB_GEMM_ROWS % TILE_ROWS == 0, "multiples for callers are those of tiles");
+
 typedef struct tile {
-    lanes row[MAX_TILE_ROWS][2];
+    lanes row[TB_GEMM_ROWS][2];
 } tile;
 
 /* step(0) .. step(m - 1), spelled out: compilers keep the tile in registers only where they need

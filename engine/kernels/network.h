@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 enum {
-    TB_GEMM_ROWS = 6,     /* of A at once in most variants: what callers should give multiples of */
+    TB_GEMM_ROWS = 12,    /* of A that variants take 6 or 12 of at once: callers give multiples */
     TB_GEMM_COLUMNS = 16, /* a panel of B: [k][16] */
     TB_GEMM_DEPTH = 320,  /* products that one accumulator takes before it is added to C */
     TB_MOMENT_ROWS = 64   /* rows that one float sum of the channel moments takes */

@@ -195,57 +195,47 @@ LANES_INLINE float add_partials(const lanes partial[PARTIAL_LANES])
     return lanes_fold(sum);
 }
 
-/* A step takes LANES elements of a row, may replace them, and gives what is added up. */
-typedef lanes row_step(lanes *x, lanes a, lanes b);
+/* What LANES elements of a row give to a sum. */
+typedef lanes row_term(lanes x, lanes mean);
 
-/* n <= 16 elements at the end of a row. */
-LANES_INLINE void row_rest(lanes partial[PARTIAL_LANES], float *out, const float *in, lanes a,
-                           lanes b, size_t n, row_step *step)
+/* n < 16 elements at the end of a row; those that are missing give +0, whatever their term is. */
+LANES_INLINE void row_rest(lanes partial[PARTIAL_LANES], const float *in, lanes mean, size_t n,
+                           row_term *term)
 {
     float padded[PARTIALS] = {0}, terms[PARTIALS];
     memcpy(padded, in, sizeof *in * n);
-    for (int h = 0; h < PARTIAL_LANES; h++) {
-        lanes x = lanes_load(padded + h * LANES);
-        lanes_store(terms + h * LANES, step(&x, a, b));
-        lanes_store(padded + h * LANES, x);
-    }
+    for (int h = 0; h < PARTIAL_LANES; h++)
+        lanes_store(terms + h * LANES, term(lanes_load(padded + h * LANES), mean));
     for (size_t i = n; i < PARTIALS; i++)
         terms[i] = 0;
-    if (out != NULL)
-        memcpy(out, padded, sizeof *out * n);
     for (int h = 0; h < PARTIAL_LANES; h++)
         partial[h] = lanes_add(partial[h], lanes_load(terms + h * LANES));
 }
 
-/* The sum16 of what step gives, and its elements to out; NULL: nowhere. */
-LANES_INLINE float row_run(float *out, const float *in, float a, float b, size_t n, row_step *step)
+/* The sum16 of a row's terms. */
+LANES_INLINE float row_sum(const float *in, float mean, size_t n, row_term *term)
 {
-    lanes partial[PARTIAL_LANES], va = lanes_set(a), vb = lanes_set(b);
+    lanes partial[PARTIAL_LANES], m = lanes_set(mean);
     size_t i = 0;
     for (int h = 0; h < PARTIAL_LANES; h++)
         partial[h] = lanes_set(0);
     for (; i + PARTIALS <= n; i += PARTIALS)
-        for (size_t h = 0; h < PARTIAL_LANES; h++) {
-            lanes x = lanes_load(in + i + h * LANES);
-            partial[h] = lanes_add(partial[h], step(&x, va, vb));
-            if (out != NULL)
-                lanes_store(out + i + h * LANES, x);
-        }
+        for (size_t h = 0; h < PARTIAL_LANES; h++)
+            partial[h] = lanes_add(partial[h], term(lanes_load(in + i + h * LANES), m));
     if (i < n)
-        row_rest(partial, out != NULL ? out + i : NULL, in + i, va, vb, n - i, step);
+        row_rest(partial, in + i, m, n - i, term);
     return add_partials(partial);
 }
 
-LANES_INLINE lanes sum_step(lanes *x, lanes a, lanes b)
+LANES_INLINE lanes itself(lanes x, lanes mean)
 {
-    (void)a, (void)b;
-    return *x;
+    (void)mean;
+    return x;
 }
 
-LANES_INLINE lanes square_step(lanes *x, lanes mean, lanes b)
+LANES_INLINE lanes squared_distance(lanes x, lanes mean)
 {
-    (void)b;
-    lanes d = lanes_sub(*x, mean);
+    lanes d = lanes_sub(x, mean);
     return lanes_mul(d, d);
 }
 
@@ -258,8 +248,8 @@ static void layer_norm(float *out, const float *in, const float *gain, const flo
                        float eps)
 {
     size_t len = (size_t)n, i = 0;
-    float mean = row_run(NULL, in, 0, 0, len, sum_step) / (float)n;
-    float variance = row_run(NULL, in, mean, 0, len, square_step) / (float)n;
+    float mean = row_sum(in, 0, len, itself) / (float)n;
+    float variance = row_sum(in, mean, len, squared_distance) / (float)n;
     lanes m = lanes_set(mean), r = lanes_set(1 / sqrtf(variance + eps));
     for (; i + LANES <= len; i += LANES)
         lanes_store(out + i, normal_lanes(lanes_load(in + i), m, r, lanes_load(gain + i),

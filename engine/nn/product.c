@@ -11,7 +11,6 @@
  */
 enum {
     GROUP_PANELS = 16, /* at most, in one task; of both matrices */
-    ROWS_STEP = 12,    /* of tiles: what kernels take at once */
     TASKS_PER_THREAD = 6,
     PANEL_FLOATS = TB_GEMM_DEPTH * TB_GEMM_COLUMNS,
     ROOM_FLOATS = TB_PRODUCT_ROWS * TB_GEMM_DEPTH,
@@ -51,7 +50,7 @@ static void split(run *r)
     r->n_panels = (int)ceil_div(r->p->w->n_out, TB_GEMM_COLUMNS);
     r->n_tiles = ceil_div(r->p->n_rows, TB_PRODUCT_ROWS);
     int64_t rows = ceil_div(r->p->n_rows, r->n_tiles);
-    r->tile_rows = (int)ceil_div(rows, ROWS_STEP) * ROWS_STEP;
+    r->tile_rows = (int)ceil_div(rows, TB_GEMM_ROWS) * TB_GEMM_ROWS;
     r->n_tiles = ceil_div(r->p->n_rows, r->tile_rows);
     int64_t n_wanted = (int64_t)TASKS_PER_THREAD * tb_pool_n_threads(r->nn->pool);
     int64_t n_groups = ceil_div(r->n_panels, r->p->gate != NULL ? GROUP_PANELS / 2 : GROUP_PANELS);

@@ -20,7 +20,6 @@ enum {
     GROUP_COLUMNS = GROUP_PANELS * TB_GEMM_COLUMNS,
     MAX_TILES = 192,
     MIN_TILES = 48,
-    TILE_MULTIPLE = 12,     /* what gemm kernels take at once */
     V_FLOATS = 3 << 20,     /* of a block, about */
     TASKS_PER_THREAD = 4,   /* of a round */
     ROUND_FLOATS = 8 << 20, /* of V for a round, where one block does not take more */
@@ -63,7 +62,7 @@ static int choose_block_tiles(const run *r)
     limit = limit < MIN_TILES ? MIN_TILES : limit > MAX_TILES ? MAX_TILES : limit;
     int64_t n_blocks = divide_up(r->n_tiles, limit);
     int tiles = divide_up(r->n_tiles, n_blocks);
-    return n_blocks == 1 ? tiles : divide_up(tiles, TILE_MULTIPLE) * TILE_MULTIPLE;
+    return n_blocks == 1 ? tiles : divide_up(tiles, TB_GEMM_ROWS) * TB_GEMM_ROWS;
 }
 
 /* Enough for `wanted` tasks, if memory of many threads did not grow with them. */

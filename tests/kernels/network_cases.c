@@ -198,11 +198,11 @@ case_inputs *case_inputs_new(const network_case *c, uint64_t seed, case_values v
     float **const arrays[] = {&in->a, &in->b, &in->c};
     for (uint64_t i = 0; i < 3; i++) {
         *arrays[i] = (float *)(memory + panels + i * each) + draw_int(seed, 10 + i, 0, 15);
-        case_fill(*arrays[i], i == 0 ? CASE_FLOATS : PANEL_FLOATS, tb_random_at(seed, 20 + i),
+        case_fill(*arrays[i], i == 0 ? CASE_FLOATS : CASE_ROW_FLOATS, tb_random_at(seed, 20 + i),
                   values);
     }
     in->halves = (uint16_t *)(memory + panels + 3 * each) + draw_int(seed, 13, 0, 15);
-    for (size_t i = 0; i < PANEL_FLOATS; i++)
+    for (size_t i = 0; i < CASE_ROW_FLOATS; i++)
         in->halves[i] = (uint16_t)tb_random_at(seed ^ 1, i);
     draw_shape(in, c, seed);
     return in;

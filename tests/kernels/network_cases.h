@@ -16,7 +16,8 @@ enum {
     CASE_MAX_WIDTH = 600,
     CASE_GEMM_WIDTH = 5 * TB_GEMM_COLUMNS,
     CASE_MAX_LD = CASE_MAX_WIDTH + 16,
-    CASE_FLOATS = CASE_MAX_ROWS * CASE_MAX_LD + 32
+    CASE_FLOATS = CASE_MAX_ROWS * CASE_MAX_LD + 32,
+    CASE_ROW_FLOATS = TB_GEMM_DEPTH * TB_GEMM_COLUMNS /* more than a row: digests know them */
 };
 
 typedef enum case_values {
@@ -26,9 +27,9 @@ typedef enum case_values {
 
 /* Inputs of a case; none is aligned, but the panels. */
 typedef struct case_inputs {
-    float *a, *b, *c;  /* [CASE_FLOATS], [4096], [4096] */
-    float *panels;     /* [5][depth][16] */
-    uint16_t *halves;  /* [4096] */
+    float *a, *b, *c;  /* [CASE_FLOATS], [CASE_ROW_FLOATS] twice */
+    float *panels;     /* [5][depth][16], aligned */
+    uint16_t *halves;  /* [CASE_ROW_FLOATS] */
     int n_rows, width; /* of the output, at most CASE_MAX_ROWS and CASE_MAX_WIDTH */
     size_t ld, lda;    /* of rows of the output and of a */
     int depth;

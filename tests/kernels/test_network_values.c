@@ -389,7 +389,13 @@ static void layer_norm_is_as_specified(void **state)
 /* Every number of rows that a tile may have, by the loop that network.h describes. */
 static void check_gemm_of(int m, int n_panels, int k, bool adds)
 {
-    enum { ROWS = 30, PANELS = 3, LDA = 259, LDB = TB_GEMM_DEPTH * 16 + 16, LDC = PANELS * 16 + 3 };
+    enum {
+        ROWS = 30,
+        PANELS = 3,
+        LDA = TB_GEMM_DEPTH + 3,
+        LDB = TB_GEMM_DEPTH * 16 + 16,
+        LDC = PANELS * 16 + 3
+    };
     static _Alignas(64) float panels[PANELS * LDB];
     float c[ROWS * LDC], before[ROWS * LDC];
     fill(x, ROWS * LDA, (uint64_t)k, 1, 0);

@@ -121,18 +121,31 @@ void run_once(const char *kernels_name, int n_threads, tb_nn_work work, void *us
     tb_pool_free(pool);
 }
 
+static bool is_here(const char *kernels_name)
+{
+    const tb_kernels *kernels;
+    return tb_kernels_choose(kernels_name, &kernels, NULL) == TIMBRE_OK;
+}
+
 void run_everywhere(tb_nn_work work, void *user, float *out, size_t n)
 {
-    static const int n_threads[] = {1, 2, 3, 8};
+    static const struct {
+        const char *kernels; /* auto: the best */
+        int n_threads;
+    } ways[] = {{"auto", 1}, {"auto", 2}, {"auto", 3},   {"auto", 8},
+                {"ref", 2},  {"avx2", 2}, {"avx512", 2}, {"neon", 2}};
     float *plain = new_bytes(sizeof *plain * n);
     memset(out, 0xff, sizeof *out * n);
     run_once("ref", 1, work, user);
     memcpy(plain, out, sizeof *plain * n);
-    for (size_t i = 0; i < sizeof n_threads / sizeof *n_threads; i++) {
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        if (!is_here(ways[i].kernels))
+            continue;
         memset(out, 0xff, sizeof *out * n);
-        run_once(NULL, n_threads[i], work, user);
+        run_once(ways[i].kernels, ways[i].n_threads, work, user);
         if (memcmp(out, plain, sizeof *out * n) != 0)
-            fail_msg("%d threads give other bytes than the plain kernels on one", n_threads[i]);
+            fail_msg("kernels '%s' on %d threads give other bytes than the plain ones on one",
+                     ways[i].kernels, ways[i].n_threads);
     }
     free(plain);
 }

@@ -24,8 +24,8 @@ void free_weight(weight *w);
 /* ||out - expected|| / ||expected|| */
 double relative_l2(const float *out, const double *expected, size_t n);
 
-/* Runs `work` by the plain kernels on one thread, then by the best ones on 1, 2, 3 and 8, and fails
- * when out[n] is not the same bytes. */
+/* Runs `work` by the plain kernels on one thread, then by the best ones on 1, 2, 3 and 8 and by all
+ * others that this machine has on two, and fails when out[n] is not the same bytes. */
 void run_everywhere(tb_nn_work work, void *user, float *out, size_t n);
 /* One run, which must succeed. */
 void run_once(const char *kernels, int n_threads, tb_nn_work work, void *user);

@@ -1,7 +1,7 @@
 /*
  * Winograd convolutions beside plain loops in double precision: odd sizes, one-sided borders,
- * doubled pictures, all widths of weights; the same bits for any kernels, threads and blocks of
- * tiles; and which convolutions go this way.
+ * doubled pictures, all widths of weights; where NaN comes out; the same bits for any kernels,
+ * threads and blocks of tiles; and which convolutions go this way.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,6 +140,25 @@ static void they_are_those_of_doubles(void **state)
         check(&(shape){1, 6, 5, 24, 21, 1, 1, false}, TB_DTYPE_F16, variant);
 }
 
+/* An input that is no number is none in all outputs that see it, and beyond its tiles nothing. */
+static void nan_comes_out_where_it_is_seen(void **state)
+{
+    enum { H = 10, W = 9, C_IN = 20, C_OUT = 18, Y = 5, X = 3 };
+    winograd_case c = new_case(&(shape){2, H, W, C_IN, C_OUT, 1, 1, false}, TB_DTYPE_F16, 1);
+    (void)state;
+    c.x[((H + Y) * W + X) * C_IN + 17] = NAN;
+    run_everywhere(run_winograd, &c, c.out, c.n_out);
+    for (int i = 0; i < (int)c.n_out; i++) {
+        int pixel = i / C_OUT, x = pixel % W, y = pixel / W % H, picture = pixel / W / H;
+        bool sees = picture == 1 && abs(y - Y) <= 1 && abs(x - X) <= 1;
+        /* tiles of 4x4 outputs see inputs from one before them to one behind */
+        bool is_near = picture == 1 && y / 4 == 1 && x / 4 <= 1;
+        if ((sees && !isnan(c.out[i])) || (!is_near && isnan(c.out[i])))
+            fail_msg("picture %d, pixel %d, %d: %g", picture, y, x, (double)c.out[i]);
+    }
+    free_case(&c);
+}
+
 static void bits_do_not_depend_on_blocks(void **state)
 {
     static const int sizes[] = {1, 2, 5, 12, 24, 1000};
@@ -232,6 +252,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(they_are_those_of_doubles),
+        cmocka_unit_test(nan_comes_out_where_it_is_seen),
         cmocka_unit_test(bits_do_not_depend_on_blocks),
         cmocka_unit_test(shapes_alone_choose_the_way),
         cmocka_unit_test(the_chosen_way_is_taken),
