@@ -31,7 +31,7 @@
 #define OPTION_MEMORY                                                                              \
     {                                                                                              \
         .name = "memory", .setting = "engine.memory", .value_name = "MODE",                        \
-        .help = "auto; low: a neural model in parts, one by one"                                   \
+        .help = "auto: a neural model whole where it fits; low: in parts"                          \
     }
 #define OPTION_CPU                                                                                 \
     {                                                                                              \

@@ -224,6 +224,31 @@ static void threads_and_kernels_give_the_same_bytes(void **state)
     timbre_request_free(r);
 }
 
+/* The promise behind the engine version: takes of one version are the same on every machine and in
+ * every later build. Where this fails on purpose, raise TIMBRE_ENGINE_VERSION and take the new
+ * numbers, here and in docs/testing/e2e.md. */
+static void takes_of_this_engine_version_are_these(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model, *pcm;
+    } rows[] = {{"tiny", "c985e47673027514849048fe0bb0f8c85122ac31569c82e1d2187b2d1449ecac"},
+                {"tiny-v", "eef353f9b87ec34556c851595b9abee78e487a5bd2c7b1329d0548985b1fea89"}};
+    _Static_assert(TIMBRE_ENGINE_VERSION == 2, "the takes are of this version");
+    timbre_engine *engine = new_engine(0, NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        timbre_request *r = base_request(rows[i].model);
+        timbre_take *take = make(engine, r);
+        char *pcm = member(timbre_take_recipe(take), "pcm", "sha256");
+        if (strstr(pcm, rows[i].pcm) == NULL)
+            fail_msg("%s: %s", rows[i].model, pcm);
+        free(pcm);
+        timbre_take_free(take);
+        timbre_request_free(r);
+    }
+    timbre_engine_free(engine);
+}
+
 /* What is kept between takes changes nothing: models, prompts, sizes in any order. */
 static void a_used_engine_makes_the_same_as_a_new_one(void **state)
 {
@@ -600,6 +625,7 @@ int main(void)
         cmocka_unit_test(the_recipe_names_the_model_and_no_path),
         cmocka_unit_test(every_neural_field_changes_the_result),
         cmocka_unit_test(threads_and_kernels_give_the_same_bytes),
+        cmocka_unit_test(takes_of_this_engine_version_are_these),
         cmocka_unit_test(a_used_engine_makes_the_same_as_a_new_one),
         cmocka_unit_test(a_prompt_is_encoded_once),
         cmocka_unit_test(a_model_has_its_own_defaults),
