@@ -52,6 +52,7 @@ def measure(asked: argparse.Namespace, results: Results) -> None:
     own = ours.Ours(asked.build, asked.model, asked.threads, results)
     where = peers.Where(asked.torch, asked.other_torch, asked.openvino, asked.sdcpp, asked.weights,
                         asked.openblas, asked.limit)  # fmt: skip
+    results.kernels = ours.variants(own)[0]
     if "stages" in asked.only:
         ours.network(own, asked.steps)
         if not asked.no_peers:

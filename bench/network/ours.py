@@ -58,7 +58,6 @@ def peak(own: Ours, cpu: str = "auto") -> tuple[str, float, float]:
 def variants(own: Ours) -> list[str]:
     """The best kernels, and AVX2's where those are wider."""
     best, _, _ = peak(own)
-    own.results.kernels = best
     return [best, "avx2"] if best == "avx512" else [best]
 
 

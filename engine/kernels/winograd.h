@@ -39,8 +39,10 @@ typedef struct tb_winograd_output {
 } tb_winograd_output;
 
 typedef struct tb_winograd_kernels {
-    /* The 6x6 pixels of n channels, row by row, to out[f * plane + channel]. */
-    void (*input)(float *out, size_t plane, const float *const pixels[TB_WINOGRAD_VALUES], int n);
+    /* The 6x6 pixels of n channels, row by row, to out[f * plane + channel]. `next` are those of
+     * the tile that follows, on their way into the cache. */
+    void (*input)(float *out, size_t plane, const float *const pixels[TB_WINOGRAD_VALUES],
+                  const float *const next[TB_WINOGRAD_VALUES], int n);
     /* n channels of a panel [9 taps][tap_ld] of rows of 16, to value f - 12 * part of 12 * part <=
      * f < 12 * part + 12 at out[(f - 12 * part) * plane + 16 * channel + lane]. */
     void (*filter_f32)(float *out, size_t plane, const float *taps, size_t tap_ld, int n, int part);

@@ -61,11 +61,15 @@ LANES_INLINE void input_lanes(float *out, size_t plane, const float *const *pixe
     }
 }
 
-static void winograd_input(float *out, size_t plane, const float *const *pixels, int n)
+static void winograd_input(float *out, size_t plane, const float *const *pixels,
+                           const float *const *next, int n)
 {
     size_t c = 0, len = (size_t)n;
-    for (; c + LANES <= len; c += LANES)
+    for (; c + LANES <= len; c += LANES) {
+        for (int i = 0; c % LINE_FLOATS == 0 && i < TB_WINOGRAD_VALUES; i++)
+            __builtin_prefetch(next[i] + c);
         input_lanes(out, plane, pixels, c, 0);
+    }
     if (c < len)
         input_lanes(out, plane, pixels, c, len - c);
 }

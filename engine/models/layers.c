@@ -35,10 +35,14 @@ static tb_dtype packed_dtype(const tb_tensor *weight)
                                                                            : TB_DTYPE_F32;
 }
 
-static void begin_matrix(const tb_loader *loader, const tb_tensor *weight)
+static void begin_matrix(tb_loader *loader, const tb_tensor *weight)
 {
-    if (is_loading(loader))
-        tb_weights_expect(weight);
+    if (is_loading(loader) && !tb_weights_expect(weight)) {
+        loader->status = tb_fail(loader->err, TIMBRE_BAD_FILE, "'%s' cannot be read from its file",
+                                 weight->name);
+        tb_fix(loader->err, "the file was cut short meanwhile, or the disk fails: try again with "
+                            "a whole one");
+    }
 }
 
 static void finish_matrix(tb_loader *loader, const tb_tensor *weight)

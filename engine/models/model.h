@@ -48,6 +48,8 @@ TB_MUST_USE tb_status tb_model_check_rest(const tb_model *model, tb_error *err);
 /* Every file that matters (as below) is the one that was opened, in the state that it had then. For
  * a model that is kept from use to use: a few calls of stat. */
 bool tb_model_is_unchanged(const tb_model *model);
+/* BAD_FILE, naming the file, where it is not so. */
+TB_MUST_USE tb_status tb_model_check_unchanged(const tb_model *model, tb_error *err);
 
 /* SHA-256 over "NAME SHA256\n" of each file that matters (weights, configs, vocabulary) in order of
  * their names inside the model; computed on first use. Reads all files. BAD_FILE:

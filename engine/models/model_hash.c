@@ -170,17 +170,24 @@ bool tb_model_is_unchanged(const tb_model *model)
     return find_changed(model) == NULL;
 }
 
+tb_status tb_model_check_unchanged(const tb_model *model, tb_error *err)
+{
+    const tb_model_file *changed = find_changed(model);
+    if (changed == NULL)
+        return TIMBRE_OK;
+    tb_status st = tb_fail(err, TIMBRE_BAD_FILE, "'%s': the model's files changed while in use: %s",
+                           model->path, changed->name);
+    tb_fix(err, "try again, once nothing writes into the model any more");
+    return st;
+}
+
 tb_status tb_model_sha256(tb_model *model, const tb_progress *progress,
                           char out[TB_SHA256_HEX_BYTES], tb_error *err)
 {
     tb_status st = find_hash(model, progress, err);
-    const tb_model_file *changed = find_changed(model);
-    if (changed != NULL &&
-        st != TIMBRE_CANCELLED) { /* also where one is gone and could not be hashed */
+    if (st != TIMBRE_CANCELLED && find_changed(model) != NULL) { /* also one that is gone */
         model->sha256[0] = '\0';
-        st = tb_fail(err, TIMBRE_BAD_FILE, "'%s': the model's files changed while in use: %s",
-                     model->path, changed->name);
-        tb_fix(err, "try again, once nothing writes into the model any more");
+        st = tb_model_check_unchanged(model, err);
     }
     if (st == TIMBRE_OK)
         memcpy(out, model->sha256, TB_SHA256_HEX_BYTES);

@@ -116,6 +116,16 @@ typedef struct place {
     int y, x; /* its first output */
 } place;
 
+static place next_place(const run *r, place p)
+{
+    p.x += TB_WINOGRAD_OUT;
+    if (p.x < r->out_w)
+        return p;
+    p.x = 0;
+    p.y += TB_WINOGRAD_OUT;
+    return p.y < r->out_h ? p : (place){.picture = p.picture + 1};
+}
+
 static place place_of(const run *r, int64_t tile)
 {
     int64_t per_picture = (int64_t)r->tiles_y * r->tiles_x, at = tile % per_picture;
@@ -151,10 +161,14 @@ static void run_input(const run *r, int block, int first)
     float *zeros = tb_scratch_take(&r->nn->scratch);
     for (int c = 0; c < c_in; c++)
         zeros[c] = 0;
-    for (int i = first; i < first + r->input_tiles && i < n; i++) {
-        const float *pixels[TB_WINOGRAD_VALUES];
-        find_pixels(r, (int64_t)block * r->block_tiles + i, zeros, pixels);
-        kernels->input(v_of(r, block) + (size_t)i * r->v_row, r->v_plane, pixels, c_in);
+    int end = first + r->input_tiles < n ? first + r->input_tiles : n;
+    const float *pixels[2][TB_WINOGRAD_VALUES]; /* of this tile and the next */
+    find_pixels(r, (int64_t)block * r->block_tiles + first, zeros, pixels[0]);
+    for (int i = first; i < end; i++) {
+        int next = i + 1 < end ? i + 1 : i, now = (i - first) % 2;
+        find_pixels(r, (int64_t)block * r->block_tiles + next, zeros, pixels[!now]);
+        kernels->input(v_of(r, block) + (size_t)i * r->v_row, r->v_plane, pixels[now], pixels[!now],
+                       c_in);
     }
     tb_scratch_give(&r->nn->scratch, zeros);
 }
@@ -209,24 +223,42 @@ static void add_products(const group *g, int part, int c, int n)
     }
 }
 
-/* The outputs of a tile, whose sums are g->sums + i * GROUP_COLUMNS. */
-static void write_tile(const group *g, int64_t tile, int i)
+/* The next tile's outputs behind `row`, which stores would otherwise wait for one by one. */
+static void expect_outputs(const float *row, size_t n_out)
+{
+    for (size_t x = TB_WINOGRAD_OUT; x < 2 * TB_WINOGRAD_OUT; x++)
+        for (size_t c = 0; c < GROUP_COLUMNS; c += LINE_FLOATS) /* as a number: it may be outside */
+            __builtin_prefetch((const void *)((uintptr_t)row + sizeof *row * (x * n_out + c)), 1);
+}
+
+/* Where the 4x4 outputs of a tile stand in `base` and their channels from `column` on. */
+static void find_outputs(const run *r, place p, float *base, int column,
+                         float *out[TB_WINOGRAD_PIXELS])
+{
+    size_t n_out = (size_t)r->w->conv->matrix.n_out, row_len = (size_t)r->out_w * n_out;
+    float *row = base + (p.picture * (size_t)r->out_h + (size_t)p.y) * row_len +
+                 (size_t)p.x * n_out + column;
+    for (int y = 0; y < TB_WINOGRAD_OUT; y++, row += row_len) {
+        expect_outputs(row, n_out);
+        for (int x = 0; x < TB_WINOGRAD_OUT; x++) {
+            bool is_inside = p.y + y < r->out_h && p.x + x < r->out_w;
+            out[TB_WINOGRAD_OUT * y + x] = is_inside ? row + (size_t)x * n_out : NULL;
+        }
+    }
+}
+
+/* The outputs of the tile at p, whose sums are g->sums + i * GROUP_COLUMNS. */
+static void write_tile(const group *g, place p, int i)
 {
     const run *r = g->r;
     const tb_winograd *w = r->w;
     const tb_matrix *m = &w->conv->matrix;
-    place p = place_of(r, tile);
     int column = g->panel * TB_GEMM_COLUMNS, n = g->n_panels * TB_GEMM_COLUMNS;
     float *out[TB_WINOGRAD_PIXELS];
     const float *residual[TB_WINOGRAD_PIXELS];
-    for (int pixel = 0; pixel < TB_WINOGRAD_PIXELS; pixel++) {
-        int y = p.y + pixel / TB_WINOGRAD_OUT, x = p.x + pixel % TB_WINOGRAD_OUT;
-        bool is_inside = y < r->out_h && x < r->out_w;
-        size_t row = (p.picture * (size_t)r->out_h + (size_t)y) * (size_t)r->out_w + (size_t)x;
-        size_t at = row * (size_t)m->n_out + (size_t)column;
-        out[pixel] = is_inside ? w->out + at : NULL;
-        residual[pixel] = is_inside && w->residual != NULL ? w->residual + at : NULL;
-    }
+    find_outputs(r, p, w->out, column, out);
+    for (int pixel = 0; w->residual != NULL && pixel < TB_WINOGRAD_PIXELS; pixel++)
+        residual[pixel] = out[pixel] != NULL ? w->residual + (out[pixel] - w->out) : NULL;
     r->nn->kernels->winograd->output(
         &(tb_winograd_output){.out = out,
                               .residual = w->residual != NULL ? residual : NULL,
@@ -250,8 +282,9 @@ static void run_group(const run *r, int block, int i_group)
             transform_filters(&g, part, c, n);
             add_products(&g, part, c, n);
         }
-    for (int i = 0; i < g.n_tiles; i++)
-        write_tile(&g, (int64_t)block * r->block_tiles + i, i);
+    place p = place_of(r, (int64_t)block * r->block_tiles);
+    for (int i = 0; i < g.n_tiles; i++, p = next_place(r, p))
+        write_tile(&g, p, i);
     tb_scratch_give(&r->nn->scratch, g.u);
 }
 

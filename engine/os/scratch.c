@@ -10,13 +10,14 @@ enum { ALIGN_BYTES = 64 };
 
 float *tb_floats_alloc(size_t n_floats)
 {
-    size_t size;
-    if (__builtin_mul_overflow(n_floats, sizeof(float), &size) || size > SIZE_MAX - ALIGN_BYTES)
+    size_t size, padded;
+    if (__builtin_mul_overflow(n_floats, sizeof(float), &size))
         return NULL;
-    size = (size + ALIGN_BYTES - 1) / ALIGN_BYTES * ALIGN_BYTES;
-    size_t alignment = tb_memory_alignment(size);
-    void *floats = aligned_alloc(alignment > ALIGN_BYTES ? alignment : ALIGN_BYTES, size);
-    if (floats != NULL && alignment > ALIGN_BYTES)
+    size_t large = tb_memory_alignment(size), alignment = large > ALIGN_BYTES ? large : ALIGN_BYTES;
+    if (__builtin_add_overflow(size, alignment - 1, &padded))
+        return NULL;
+    void *floats = aligned_alloc(alignment, padded / alignment * alignment);
+    if (floats != NULL && large > ALIGN_BYTES)
         tb_memory_use_large_pages(floats, size);
     return floats;
 }

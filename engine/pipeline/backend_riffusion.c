@@ -16,10 +16,10 @@
 #include "engine/pipeline/riffusion.h"
 #include "timbre/model.h"
 
-/* Weights are seconds for 5 s of sound with a model of full size on two cores; that of denoise is
- * for one evaluation with guidance. */
-static const tb_stage stages[] = {{"load", 2.5},    {"tokenize", 0.01}, {"encode", 0.6},
-                                  {"denoise", 7.5}, {"decode", 11.3},   {"vocode", 0.15},
+/* Weights are seconds for 5 s of sound with a model of full size on two cores with AVX-512; that of
+ * denoise is for one evaluation with guidance. */
+static const tb_stage stages[] = {{"load", 2},      {"tokenize", 0.01}, {"encode", 0.5},
+                                  {"denoise", 2.6}, {"decode", 2.8},    {"vocode", 0.15},
                                   {"master", 0.03}, {"save", 0.02}};
 
 enum { CUT_FADE_MS = 20 };

@@ -64,11 +64,11 @@ static tb_status add_memory(tb_model *model, json_t *facts, tb_error *err)
                                   &need, err);
     if (st != TIMBRE_OK)
         return st;
-    json_int_t weights = (json_int_t)(need.encoder + need.unet + need.decoder);
-    json_t *memory = json_pack("{s:I, s:I, s:I, s:I, s:I}", "weights_bytes", weights,
-                               "denoise_bytes", (json_int_t)need.denoise, "decode_bytes",
-                               (json_int_t)need.decode, "peak_bytes", (json_int_t)need.peak,
-                               "low_peak_bytes", (json_int_t)need.low_peak);
+    json_int_t encoder = need.encoder, unet = need.unet, decoder = need.decoder;
+    json_t *memory = json_pack("{s:I, s:I, s:I, s:I, s:I}", "weights_bytes",
+                               encoder + unet + decoder, "denoise_bytes", (json_int_t)need.denoise,
+                               "decode_bytes", (json_int_t)need.decode, "peak_bytes",
+                               (json_int_t)need.peak, "low_peak_bytes", (json_int_t)need.low_peak);
     return json_object_set_new(facts, "memory_for_5_seconds", memory) == 0
                ? TIMBRE_OK
                : tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the model's facts");

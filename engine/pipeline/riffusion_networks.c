@@ -32,10 +32,15 @@ tb_status tb_riffusion_hold(tb_riffusion *r, const tb_job *job, tb_network netwo
 {
     if (is_held(r, network))
         return TIMBRE_OK;
+    /* Minutes may have passed since the model was opened: what is known to have changed is not
+     * worth the rest of the take, and is not to be read. */
+    tb_status st = tb_model_check_unchanged(r->model, err);
+    if (st != TIMBRE_OK)
+        return st;
     tb_parameters *parameters = tb_model_parameters(r->model, network);
     tb_parameters_set_progress(parameters, progress);
     tb_parameters_set_pool(parameters, job->pool);
-    tb_status st = load(r, network, err);
+    st = load(r, network, err);
     tb_parameters_set_progress(parameters, NULL);
     tb_parameters_set_pool(parameters, NULL);
     return st;

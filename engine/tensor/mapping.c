@@ -1,8 +1,9 @@
 /*
  * Files of weights in memory: opened, mapped, told apart by what they begin with, let go, closed.
  * The mapping is private and read-only. A file that somebody cuts short while it is mapped ends the
- * process with SIGBUS at the next use of the lost pages; a library cannot catch that. Whoever
- * replaces a model file gives the new one its name instead of writing into the old one.
+ * process with SIGBUS at the next use of the lost pages; a library cannot catch that, only ask the
+ * system beforehand (tb_weights_expect). Whoever replaces a model file gives the new one its name
+ * instead of writing into the old one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -226,16 +227,19 @@ static bool find_pages(const tb_tensor *tensor, uintptr_t *begin, uintptr_t *end
     return *begin < *end;
 }
 
-void tb_weights_expect(const tb_tensor *tensor)
+bool tb_weights_expect(const tb_tensor *tensor)
 {
     uintptr_t begin, end;
     if (!find_pages(tensor, &begin, &end))
-        return;
+        return true;
 #if defined(MADV_POPULATE_READ)
     if (madvise((void *)begin, end - begin, MADV_POPULATE_READ) == 0)
-        return;
+        return true;
+    if (errno == EFAULT) /* in place of SIGBUS */
+        return false;
 #endif
     (void)madvise((void *)begin, end - begin, MADV_WILLNEED);
+    return true;
 }
 
 void tb_weights_let_go(const tb_tensor *tensor)

@@ -25,8 +25,10 @@ const tb_tensor *tb_weights_at(const tb_weights *weights, size_t i);
 /* NULL: there is none of that name. */
 const tb_tensor *tb_weights_find(const tb_weights *weights, const char *name);
 
-/* The tensor will be read now, whole: its pages come at once, not one by one. */
-void tb_weights_expect(const tb_tensor *tensor);
+/* The tensor will be read now, whole: its pages come at once, not one by one. false: the system says
+ * that some will never come, since the file was cut short or the disk fails; to read them would end
+ * the process. true promises nothing: not every system says. */
+bool tb_weights_expect(const tb_tensor *tensor);
 /* The tensor has been copied: its pages may leave memory; they come back from the file on use.
  * Nothing happens to a tensor in borrowed memory, which would come back as zeros. */
 void tb_weights_let_go(const tb_tensor *tensor);

@@ -80,7 +80,7 @@ static void run_input(const tb_winograd_kernels *k, float *out, const inputs *in
     const float *pixels[VALUES];
     for (int i = 0; i < VALUES; i++)
         pixels[i] = in->values + pixel_at(in, i);
-    k->input(out, in->plane, pixels, in->n);
+    k->input(out, in->plane, pixels, pixels, in->n);
 }
 
 static void run_filter_f32(const tb_winograd_kernels *k, float *out, const inputs *in)
@@ -292,7 +292,7 @@ static void check_values(const tb_winograd_kernels *k, uint64_t seed)
         pixels[i] = values + i * N;
     for (int i = 0; i < PIXELS; i++)
         outs[i] = out + i * N;
-    k->input(out, N, pixels, N);
+    k->input(out, N, pixels, pixels, N);
     for (int c = 0; c < N; c++) {
         for (int i = 0; i < VALUES; i++)
             in[i] = (double)values[i * N + c];

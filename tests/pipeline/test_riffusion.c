@@ -516,6 +516,72 @@ static void memory_changes_no_byte(void **state)
     timbre_engine_free(low);
 }
 
+/* ---- a model that changes under way ---- */
+
+typedef struct {
+    const char *at, *line; /* of the shell, when that stage begins */
+    char last[16];         /* the stage that was reached */
+    bool is_done;
+} change;
+
+static void copy_model(void)
+{
+    char line[4200];
+    (void)snprintf(line, sizeof line, "rm -rf tiny && cp -r '%s' tiny && chmod -R u+w tiny",
+                   model_path("tiny"));
+    assert_int_equal(system(line), 0);
+}
+
+static void change_model(const timbre_progress *p, void *user)
+{
+    change *c = user;
+    (void)snprintf(c->last, sizeof c->last, "%s", p->stage);
+    if (c->is_done || strcmp(c->at, p->stage) != 0)
+        return;
+    c->is_done = true;
+    assert_int_equal(system(c->line), 0);
+}
+
+/* Networks that come one by one are of one model: a change ends the take before the next of them is
+ * read, lost bytes included, and the engine makes the next take of what is there then. */
+static void a_change_between_stages_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *at, *line, *ends_in;
+    } rows[] = {
+        {"encode", "cd tiny/unet; : > diffusion_pytorch_model.safetensors", "encode"},
+        {"denoise", "cd tiny/vae; : > diffusion_pytorch_model.safetensors", "decode"},
+        {"denoise", "rm tiny/vae/diffusion_pytorch_model.safetensors", "decode"},
+        {"denoise", "touch tiny/unet/config.json", "decode"},
+    };
+    timbre_engine *engine = new_engine_with("low");
+    timbre_request *r = base_request("tiny");
+    timbre_take *first = make(engine, r), *again;
+    set(r, "model_id", "./tiny");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        change c = {.at = rows[i].at, .line = rows[i].line};
+        timbre_error err = {0};
+        timbre_generate_options options = {
+            .struct_size = sizeof options,
+            .output = &(timbre_output){.struct_size = sizeof(timbre_output), .in_memory = 1},
+            .progress = change_model,
+            .progress_user = &c};
+        copy_model();
+        assert_int_equal(timbre_generate(engine, r, &options, &again, &err), TIMBRE_BAD_FILE);
+        if (strstr(err.message, "'./tiny': the model's files changed while in use") == NULL)
+            fail_msg("%s", err.message);
+        assert_string_equal(c.last, rows[i].ends_in);
+    }
+    copy_model();
+    again = make(engine, r);
+    assert_string_equal(timbre_take_file_sha256(first), timbre_take_file_sha256(again));
+    timbre_take_free(first);
+    timbre_take_free(again);
+    timbre_request_free(r);
+    timbre_engine_free(engine);
+}
+
 static void an_unknown_memory_is_refused(void **state)
 {
     (void)state;
@@ -541,6 +607,7 @@ int main(void)
         cmocka_unit_test(a_clip_skip_of_all_layers_is_refused),
         cmocka_unit_test(stages_and_previews_follow_the_work),
         cmocka_unit_test(memory_changes_no_byte),
+        cmocka_unit_test(a_change_between_stages_is_told),
         cmocka_unit_test(an_unknown_memory_is_refused),
         cmocka_unit_test_setup_teardown(cancel_works_in_every_stage, enter_folder, leave_folder),
     };

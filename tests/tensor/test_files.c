@@ -296,6 +296,31 @@ static void borrowed_memory_is_not_let_go(void **state)
     tb_str_deinit(&s);
 }
 
+/* Where the system tells that pages are lost, whoever asks hears of it and need not touch them. */
+static void a_file_cut_short_is_told(void **state)
+{
+    (void)state;
+#if defined(MADV_POPULATE_READ)
+    enum { N = 1 << 17 };
+    tb_str s = {0};
+    tb_weights *weights = NULL;
+    tb_error err = {0};
+    put_safetensors(&s, "{\"a\":{\"dtype\":\"U8\",\"shape\":[131072],\"data_offsets\":[0,131072]}}",
+                    N);
+    write_file("cut.safetensors", s.bytes, s.len);
+    tb_str_deinit(&s);
+    assert_int_equal(tb_weights_open("cut.safetensors", &weights, &err), TIMBRE_OK);
+    const tb_tensor *tensor = tb_weights_at(weights, 0);
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    void *last = (void *)(((uintptr_t)tensor->data + N) / page * page - page);
+    assert_true(tb_weights_expect(tensor));
+    assert_int_equal(truncate("cut.safetensors", 4096), 0);
+    if (madvise(last, page, MADV_POPULATE_READ) != 0) /* else it is emulated, and does nothing */
+        assert_false(tb_weights_expect(tensor));
+    tb_weights_close(weights);
+#endif
+}
+
 /* A stamp is of the file that is mapped, whatever has its name now. */
 static void stamps_tell_files_apart(void **state)
 {
@@ -327,6 +352,7 @@ int main(void)
         cmocka_unit_test_setup(what_is_no_file_is_refused, make_shards),
         cmocka_unit_test(what_was_let_go_comes_back_from_the_file),
         cmocka_unit_test(borrowed_memory_is_not_let_go),
+        cmocka_unit_test(a_file_cut_short_is_told),
         cmocka_unit_test_setup(stamps_tell_files_apart, make_shards),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
