@@ -11,10 +11,9 @@
 #include <stdlib.h>
 
 #include "engine/base/clock.h"
-#include "engine/base/random.h"
 #include "engine/kernels/table.h"
 #include "engine/nn/winograd.h"
-#include "engine/os/scratch.h"
+#include "layer.h"
 
 enum { MIN_SECONDS_1000 = 250, PEAK_CALLS = 400, PEAK_ROWS = 48, PEAK_COLUMNS = 64 };
 
@@ -33,85 +32,44 @@ static const shape shapes[] = {
 };
 
 typedef struct bench {
-    tb_conv conv;
-    tb_conv_pictures in;
-    float *x, *out;
+    layer l;
+    layer_run run; /* of l */
     int block_tiles;
     bool is_winograd;
 } bench;
 
-static float *new_floats(size_t n)
-{
-    float *out = tb_floats_alloc(n);
-    if (out == NULL)
-        exit(EXIT_FAILURE);
-    for (size_t i = 0; i < n; i++)
-        out[i] = (float)((double)(int64_t)tb_random_at(n, i) * 0x1p-63);
-    return out;
-}
-
-/* Random halves, at most 1/16, in panels. */
-static void fill_panels(tb_matrix *m)
-{
-    size_t n = ((size_t)m->n_out + 15) / 16 * 16 * (size_t)m->n_in;
-    uint16_t *halves = (void *)tb_floats_alloc(n / 2);
-    if (halves == NULL)
-        exit(EXIT_FAILURE);
-    for (size_t i = 0; i < n; i++) {
-        uint64_t r = tb_random_at(9, i);
-        halves[i] = (uint16_t)((r & 0x83ff) | (8 + (r >> 20) % 3) << 10);
-    }
-    m->panels = halves;
-}
-
-static void start(bench *b, const shape *s, int block_tiles)
-{
-    *b = (bench){.conv = {.c_in = s->c_in, .kernel = 3, .stride = 1}, .block_tiles = block_tiles};
-    b->conv.pad_before = b->conv.pad_after = 1;
-    b->conv.matrix = (tb_matrix){.dtype = TB_DTYPE_F16, .n_out = s->c_out, .n_in = 9 * s->c_in};
-    fill_panels(&b->conv.matrix);
-    size_t pixels = (size_t)s->n * (size_t)s->side * (size_t)s->side;
-    b->x = new_floats(pixels * (size_t)s->c_in);
-    b->out = new_floats(pixels * (size_t)s->c_out);
-    b->in = (tb_conv_pictures){b->x, s->n, s->side, s->side, false};
-}
-
-static void stop(bench *b)
-{
-    free(b->conv.matrix.panels);
-    free(b->x);
-    free(b->out);
-}
-
 static void run_conv(tb_nn *nn, void *user)
 {
     bench *b = user;
+    const layer_run *run = &b->run;
+    tb_conv_pictures in = {run->in, b->l.n, b->l.h, b->l.w, false};
     if (b->is_winograd)
-        tb_winograd_run(nn, &(tb_winograd){&b->conv, b->out, NULL, &b->in, b->block_tiles});
+        tb_winograd_run(nn, &(tb_winograd){&run->conv, run->out, NULL, &in, b->block_tiles});
     else
-        tb_conv_run_direct(nn, b->out, &b->in, &b->conv, NULL);
+        tb_conv_run_direct(nn, run->out, &in, &run->conv, NULL);
 }
+
+/* The kernel alone, on data of the first cache. */
+typedef struct gemm_loop {
+    const tb_kernels *kernels;
+    float *a, *b; /* of all */
+    float *c;     /* [threads][rows][columns] */
+} gemm_loop;
 
 static void call_gemm(int i_task, void *user)
 {
-    const tb_kernels *kernels = user;
-    float *a = new_floats(PEAK_ROWS * TB_GEMM_DEPTH);
-    float *b = new_floats(PEAK_COLUMNS * TB_GEMM_DEPTH);
-    float *c = new_floats(PEAK_ROWS * PEAK_COLUMNS);
-    (void)i_task;
+    const gemm_loop *p = user;
     for (int i = 0; i < PEAK_CALLS; i++)
-        kernels->network->gemm(&(tb_gemm_block){.c = c,
-                                                .ldc = PEAK_COLUMNS,
-                                                .a = a,
-                                                .lda = TB_GEMM_DEPTH,
-                                                .b = b,
-                                                .ldb = TB_GEMM_COLUMNS * TB_GEMM_DEPTH,
-                                                .m = PEAK_ROWS,
-                                                .n_panels = PEAK_COLUMNS / TB_GEMM_COLUMNS,
-                                                .k = TB_GEMM_DEPTH});
-    free(a);
-    free(b);
-    free(c);
+        p->kernels->network->gemm(
+            &(tb_gemm_block){.c = p->c + (size_t)i_task * PEAK_ROWS * PEAK_COLUMNS,
+                             .ldc = PEAK_COLUMNS,
+                             .a = p->a,
+                             .lda = TB_GEMM_DEPTH,
+                             .b = p->b,
+                             .ldb = TB_GEMM_COLUMNS * TB_GEMM_DEPTH,
+                             .m = PEAK_ROWS,
+                             .n_panels = PEAK_COLUMNS / TB_GEMM_COLUMNS,
+                             .k = TB_GEMM_DEPTH});
 }
 
 /* Of one thread, its own time: others may share the core. */
@@ -124,9 +82,16 @@ static double measure_peak(const tb_nn *nn)
 {
     int n = tb_pool_n_threads(nn->pool);
     double operations = 2.0 * n * PEAK_CALLS * PEAK_ROWS * PEAK_COLUMNS * TB_GEMM_DEPTH;
+    gemm_loop p = {nn->kernels, layer_floats(PEAK_ROWS * TB_GEMM_DEPTH),
+                   layer_floats(PEAK_COLUMNS * TB_GEMM_DEPTH),
+                   layer_floats((size_t)n * PEAK_ROWS * PEAK_COLUMNS)};
     double start = seconds(nn);
-    tb_pool_run(nn->pool, n, call_gemm, (void *)(uintptr_t)nn->kernels);
-    return 1e-9 * operations / (seconds(nn) - start);
+    tb_pool_run(nn->pool, n, call_gemm, &p);
+    double rate = 1e-9 * operations / (seconds(nn) - start);
+    free(p.a);
+    free(p.b);
+    free(p.c);
+    return rate;
 }
 
 static double measure_conv(tb_nn *nn, bench *b, bool is_winograd)
@@ -151,9 +116,10 @@ static void run_both(tb_nn *nn, void *user)
 /* The best of runs in turn: other programs slow all. */
 static void measure(tb_nn *nn, const shape *s, int block_tiles)
 {
-    bench b;
+    bench b = {.l = {LAYER_CONV, s->n, s->side, s->side, s->c_in, s->c_out, 1},
+               .block_tiles = block_tiles};
     double peak = 0, direct = INFINITY, winograd = INFINITY, begin = tb_clock_seconds();
-    start(&b, s, block_tiles);
+    layer_start(&b.run, &b.l);
     if (tb_nn_reserve(nn, run_both, &b, NULL) != TIMBRE_OK)
         exit(EXIT_FAILURE);
     for (int i = 0; i < 3 || tb_clock_seconds() - begin < 1e-3 * MIN_SECONDS_1000; i++) {
@@ -166,7 +132,7 @@ static void measure(tb_nn *nn, const shape *s, int block_tiles)
            s->n, s->side, s->c_in, s->c_out, work / direct, work / winograd, direct / winograd,
            peak);
     fflush(stdout);
-    stop(&b);
+    layer_stop(&b.run);
 }
 
 int main(int argc, char **argv)

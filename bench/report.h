@@ -1,7 +1,7 @@
 /*
  * How benchmarks of the network say what they measured: seconds, and the share of the fused
  * multiply-adds in registers that the same threads reach around each row. A table for people, CSV
- * for bench/network.py.
+ * for bench/network.
  */
 #ifndef TB_BENCH_REPORT_H
 #define TB_BENCH_REPORT_H

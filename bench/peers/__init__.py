@@ -1,1 +1,1 @@
-"""Programs whose speed Timbre's is compared with, each in its own interpreter: bench/network.py."""
+"""Programs whose speed Timbre's is compared with, each in its own interpreter: bench/network."""

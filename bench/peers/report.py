@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 
 class Report:
-    """Prints rows of a peer's version; rows have the names that bench/network.py knows."""
+    """Prints rows of a peer's version; rows have the names that bench/network knows."""
 
     def __init__(self, peer: str, version: str, setting: str) -> None:
         self.about = {"peer": peer, "version": version, "setting": setting}

@@ -33,21 +33,6 @@ static size_t task_rows(const elementwise *e, int i_task, size_t *from)
     return e->n - *from < e->rows_per_task ? e->n : *from + e->rows_per_task;
 }
 
-static void add_span(int i_task, void *user)
-{
-    const elementwise *e = user;
-    size_t from, to = task_rows(e, i_task, &from);
-    e->kernels->add(e->out + from, e->a + from, e->b + from, to - from);
-}
-
-void tb_add(tb_nn *nn, float *out, const float *a, const float *b, size_t n)
-{
-    elementwise e = {.kernels = nn->kernels->network, .a = a, .b = b};
-    e.out = out;
-    if (tb_nn_begin(nn, 0))
-        tb_nn_tasks(nn, split_rows(&e, (int64_t)n, 1), add_span, &e);
-}
-
 static void activate_span(int i_task, void *user)
 {
     const elementwise *e = user;

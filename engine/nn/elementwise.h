@@ -11,7 +11,6 @@ typedef enum tb_activation {
 } tb_activation;
 
 /* out may be an input, for all of these. */
-void tb_add(tb_nn *nn, float *out, const float *a, const float *b, size_t n);
 void tb_activate(tb_nn *nn, float *out, const float *in, size_t n, tb_activation activation);
 /* out[n, positions, c] = in + row[n, c] at every position. */
 void tb_add_rows(tb_nn *nn, float *out, const float *in, int n, int64_t positions, int c,

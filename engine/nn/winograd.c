@@ -158,6 +158,8 @@ static void run_input(const run *r, int block, int first)
 {
     const tb_winograd_kernels *kernels = r->nn->kernels->winograd;
     int n = tiles_of(r, block), c_in = r->w->conv->c_in;
+    if (first >= n) /* the last block has fewer tiles, and tasks */
+        return;
     float *zeros = tb_scratch_take(&r->nn->scratch);
     for (int c = 0; c < c_in; c++)
         zeros[c] = 0;
@@ -238,12 +240,16 @@ static void find_outputs(const run *r, place p, float *base, int column,
     size_t n_out = (size_t)r->w->conv->matrix.n_out, row_len = (size_t)r->out_w * n_out;
     float *row = base + (p.picture * (size_t)r->out_h + (size_t)p.y) * row_len +
                  (size_t)p.x * n_out + column;
-    for (int y = 0; y < TB_WINOGRAD_OUT; y++, row += row_len) {
-        expect_outputs(row, n_out);
+    int n_rows = r->out_h - p.y, n_columns = r->out_w - p.x; /* inside, or more than a tile's */
+    for (int y = 0; y < TB_WINOGRAD_OUT; y++) {
+        if (y < n_rows)
+            expect_outputs(row, n_out);
         for (int x = 0; x < TB_WINOGRAD_OUT; x++) {
-            bool is_inside = p.y + y < r->out_h && p.x + x < r->out_w;
+            bool is_inside = y < n_rows && x < n_columns;
             out[TB_WINOGRAD_OUT * y + x] = is_inside ? row + (size_t)x * n_out : NULL;
         }
+        if (y + 1 < n_rows) /* there is no pointer to behind the picture */
+            row += row_len;
     }
 }
 

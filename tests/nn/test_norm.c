@@ -176,17 +176,6 @@ typedef struct element_case {
     int operation; /* of tb_activate */
 } element_case;
 
-static void run_add(tb_nn *nn, void *user)
-{
-    element_case *c = user;
-    tb_add(nn, c->out, c->a, c->b, LEN);
-}
-
-static double expect_add(const element_case *c, size_t i)
-{
-    return (double)c->a[i] + (double)c->b[i];
-}
-
 static void run_activate(tb_nn *nn, void *user)
 {
     element_case *c = user;
@@ -250,7 +239,6 @@ static void check_elements(tb_nn_work work, double (*expect)(const element_case 
 static void elements_are_those_of_doubles(void **state)
 {
     (void)state;
-    check_elements(run_add, expect_add, -1);
     check_elements(run_add_rows, expect_add_rows, -1);
     check_elements(run_concat, expect_concat, -1);
     check_elements(run_activate, expect_activate, TB_ACTIVATION_SILU);

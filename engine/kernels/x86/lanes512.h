@@ -49,11 +49,6 @@ static inline lanes lanes_div(lanes a, lanes b)
     return _mm512_div_ps(a, b);
 }
 
-static inline lanes lanes_sqrt(lanes a)
-{
-    return _mm512_sqrt_ps(a);
-}
-
 static inline lanes lanes_fma(lanes a, lanes b, lanes c)
 {
     return _mm512_fmadd_ps(a, b, c);
