@@ -3,7 +3,7 @@
     -m bench.peers.sdcpp WEIGHTS [--flash] [--vae-direct] [--steps N] [--threads N]
 
 Rows: step (the median of all but the first), decode, text (both prompts). Build the package for
-this processor, llamafile's matrix products included: bench/README.md.
+this processor, llamafile's matrix products included: docs/speed.md.
 """
 
 from __future__ import annotations
