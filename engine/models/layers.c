@@ -66,8 +66,9 @@ static void load_matrix(tb_loader *loader, tb_matrix *out, const char *prefix, i
 {
     const tb_tensor *weight = get(loader, prefix, "weight", rank, shape);
     const tb_tensor *bias = has_bias ? get(loader, prefix, "bias", 1, shape) : NULL;
-    if (weight != NULL)
-        out->dtype = packed_dtype(weight);
+    if (weight == NULL)
+        return;
+    out->dtype = packed_dtype(weight);
     begin_matrix(loader, weight);
     pack_rows(loader, out, weight, bias, 0);
     finish_matrix(loader, weight);
@@ -80,8 +81,9 @@ void tb_load_linear_halves(tb_loader *loader, tb_matrix *upper, tb_matrix *lower
     const tb_tensor *weight = get(loader, prefix, "weight", 2, shape);
     const tb_tensor *bias = get(loader, prefix, "bias", 1, shape);
     *upper = *lower = (tb_matrix){.n_out = n_out, .n_in = n_in};
-    if (weight != NULL)
-        upper->dtype = lower->dtype = packed_dtype(weight);
+    if (weight == NULL)
+        return;
+    upper->dtype = lower->dtype = packed_dtype(weight);
     begin_matrix(loader, weight);
     pack_rows(loader, upper, weight, bias, 0);
     pack_rows(loader, lower, weight, bias, n_out);
