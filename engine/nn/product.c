@@ -44,7 +44,26 @@ static int64_t ceil_div(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
-/* Equal tiles; columns are split as far as it takes to keep all threads busy. */
+/* Groups of panels: no more than a task may take, enough to keep all threads busy, and as many
+ * tasks for each; what the kernel takes at once is not torn apart where that leaves tasks enough.
+ */
+static int choose_group(const run *r)
+{
+    int64_t n_threads = tb_pool_n_threads(r->nn->pool);
+    int64_t most = r->p->gate != NULL ? GROUP_PANELS / 2 : GROUP_PANELS;
+    int64_t n_groups = ceil_div(r->n_panels, most);
+    int64_t n_more = ceil_div(TASKS_PER_THREAD * n_threads, r->n_tiles);
+    n_groups = n_more > n_groups ? n_more : n_groups;
+    for (int i = 0; i < n_threads && n_groups * r->n_tiles % n_threads != 0; i++)
+        n_groups++;
+    n_groups = n_groups > r->n_panels ? r->n_panels : n_groups;
+    int64_t group = ceil_div(r->n_panels, n_groups), at_once = r->kernels->gemm_panels;
+    int64_t whole = ceil_div(group, at_once) * at_once;
+    bool is_enough = ceil_div(r->n_panels, whole) * r->n_tiles >= 2 * n_threads;
+    return (int)(whole <= most && is_enough ? whole : group);
+}
+
+/* Equal tiles. */
 static void split(run *r)
 {
     r->n_panels = (int)ceil_div(r->p->w->n_out, TB_GEMM_COLUMNS);
@@ -52,12 +71,7 @@ static void split(run *r)
     int64_t rows = ceil_div(r->p->n_rows, r->n_tiles);
     r->tile_rows = (int)ceil_div(rows, TB_GEMM_ROWS) * TB_GEMM_ROWS;
     r->n_tiles = ceil_div(r->p->n_rows, r->tile_rows);
-    int64_t n_wanted = (int64_t)TASKS_PER_THREAD * tb_pool_n_threads(r->nn->pool);
-    int64_t n_groups = ceil_div(r->n_panels, r->p->gate != NULL ? GROUP_PANELS / 2 : GROUP_PANELS);
-    int64_t n_more = ceil_div(n_wanted, r->n_tiles);
-    n_groups = n_more > n_groups ? n_more : n_groups;
-    n_groups = n_groups > r->n_panels ? r->n_panels : n_groups;
-    r->group_panels = (int)ceil_div(r->n_panels, n_groups);
+    r->group_panels = choose_group(r);
 }
 
 static run plan(tb_nn *nn, const tb_product *p)
