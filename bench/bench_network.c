@@ -146,7 +146,7 @@ static void load(bench *b)
     tb_error err = {0};
     report_peak(&b->report);
     double from = tb_clock_seconds();
-    ok(tb_riffusion_open(&b->r, b->model, &err), &err);
+    ok(tb_riffusion_open(&b->r, b->model, NULL, &err), &err);
     ok(tb_riffusion_get_size(&b->r, SECONDS_OF_SOUND, &b->w.size, &err), &err);
     report_row(&b->report, "open", tb_clock_seconds() - from, 0);
     b->is_sd15 = has_known_sizes(b);

@@ -92,7 +92,7 @@ static tb_status check_limits(const timbre_request *request, tb_error *err)
 static tb_status riffusion_resolve(timbre_request *request, tb_error *err)
 {
     json_t *hints = NULL;
-    tb_status st = tb_model_hints_read(timbre_request_text(request, "model_id"), &hints, err);
+    tb_status st = tb_model_hints_read(tb_request_model_path(request), &hints, err);
     if (st == TIMBRE_OK)
         st = apply_hints(request, hints, err);
     json_decref(hints);
@@ -244,7 +244,7 @@ static json_t *list_unused(const timbre_request *request)
 static json_t *describe(const tb_riffusion_size *size, const timbre_request *request)
 {
     char name[TB_MODEL_ID_MAX_BYTES + 1];
-    timbre_model_name(timbre_request_text(request, "model_id"), name, sizeof name);
+    tb_request_model_name(request, name, sizeof name);
     return json_pack("{s:s, s:s, s:s, s:s, s:I, s:f, s:s, s:i, s:i, s:o}", "backend",
                      tb_backend_riffusion.name, "label", tb_backend_riffusion.label, "model", name,
                      "scheduler", timbre_request_text(request, "scheduler"), "steps",
@@ -294,7 +294,8 @@ static tb_status report_result(const tb_riffusion *r, const tb_riffusion_work *w
 static tb_status open_model(tb_riffusion *r, const timbre_request *request, tb_riffusion_size *size,
                             tb_error *err)
 {
-    tb_status st = tb_riffusion_open(r, timbre_request_text(request, "model_id"), err);
+    tb_status st = tb_riffusion_open(r, tb_request_model_path(request),
+                                     tb_request_model_tokenizer(request), err);
     if (st == TIMBRE_OK)
         st = tb_riffusion_get_size(r, timbre_request_number(request, "duration_seconds"), size,
                                    err);

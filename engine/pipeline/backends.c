@@ -8,6 +8,7 @@
 #include "engine/base/path.h"
 #include "engine/base/utf8.h"
 #include "engine/pipeline/backend.h"
+#include "engine/pipeline/request.h"
 #include "timbre/model.h"
 
 const tb_backend *const tb_backends[TB_BACKEND_COUNT] = {&tb_backend_sketch, &tb_backend_riffusion};
@@ -31,7 +32,7 @@ tb_status tb_backend_find(const char *model_id, int *i_backend, tb_error *err)
 int timbre_request_makes(const timbre_request *request, timbre_side side)
 {
     int i = 0;
-    return tb_backend_find(timbre_request_text(request, "model_id"), &i, NULL) == TIMBRE_OK &&
+    return tb_backend_find(tb_request_model_path(request), &i, NULL) == TIMBRE_OK &&
            tb_backends[i]->side == side;
 }
 

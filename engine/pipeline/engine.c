@@ -12,7 +12,6 @@
 #include "engine/pipeline/recipe.h"
 #include "engine/pipeline/request.h"
 #include "engine/pipeline/save.h"
-#include "timbre/model.h"
 
 struct timbre_engine {
     timbre_engine_options options; /* texts owned by the engine */
@@ -92,7 +91,7 @@ static char *format_metadata(const timbre_request *request, const tb_result *res
 {
     double seconds = (double)result->n_frames / TB_SAMPLE_RATE_HZ;
     char model[TB_MODEL_ID_MAX_BYTES + 1];
-    timbre_model_name(timbre_request_text(request, "model_id"), model, sizeof model);
+    tb_request_model_name(request, model, sizeof model);
     json_t *j = json_pack("{s:s, s:I, s:s, s:f, s:O}", "prompt",
                           timbre_request_text(request, "prompt"), "seed",
                           (json_int_t)timbre_request_integer(request, "seed"), "model_id", model,
@@ -114,7 +113,7 @@ tb_status timbre_preview(timbre_engine *engine, const timbre_request *request, c
     tb_result result = {0};
     st = timbre_request_resolve(resolved, err);
     if (st == TIMBRE_OK)
-        st = tb_backend_find(timbre_request_text(resolved, "model_id"), &i, err);
+        st = tb_backend_find(tb_request_model_path(resolved), &i, err);
     if (st == TIMBRE_OK)
         st = tb_backends[i]->preview(engine->states[i], resolved, &result, err);
     if (st == TIMBRE_OK && (*metadata = format_metadata(resolved, &result)) == NULL)
@@ -198,7 +197,7 @@ static tb_status start_job(timbre_engine *engine, const timbre_request *resolved
                            timbre_take **out, tb_error *err)
 {
     int i = 0;
-    tb_status st = tb_backend_find(timbre_request_text(resolved, "model_id"), &i, err);
+    tb_status st = tb_backend_find(tb_request_model_path(resolved), &i, err);
     if (st != TIMBRE_OK)
         return st;
     tb_stage list[TB_STAGES_MAX];

@@ -10,7 +10,6 @@
 #include "engine/pipeline/json.h"
 #include "engine/pipeline/request.h"
 #include "engine/pipeline/version.h"
-#include "timbre/model.h"
 
 static json_t *pcm_object(const tb_result *result, const char *sha256)
 {
@@ -24,7 +23,7 @@ static json_t *request_object(const timbre_request *request)
 {
     char name[TB_MODEL_ID_MAX_BYTES + 1];
     json_t *object = tb_request_to_object(request);
-    timbre_model_name(timbre_request_text(request, "model_id"), name, sizeof name);
+    tb_request_model_name(request, name, sizeof name);
     if (object != NULL && json_object_set_new(object, "model_id", json_string(name)) != 0) {
         json_decref(object);
         object = NULL;
@@ -168,13 +167,23 @@ int timbre_recipe_is_blas(const char *recipe)
     return is_blas;
 }
 
+/* "riffusion-v1", or "org/name" of the Hub: nothing that could lead anywhere in a file system but
+ * below the current folder, and whoever repeats a take looks only among installed models. */
+static bool is_model_name(const char *name)
+{
+    const char *slash = strchr(name, '/');
+    return name[0] != '.' && slash != name &&
+           (slash == NULL ||
+            (strchr(slash + 1, '/') == NULL && slash[1] != '.' && slash[1] != '\0'));
+}
+
 char *timbre_recipe_request(const char *recipe, tb_error *err)
 {
     json_t *j = parse_recipe(recipe);
     json_t *request = json_object_get(j, "request");
     const char *model = json_string_value(json_object_get(request, "model_id"));
     char *text = NULL;
-    if (model != NULL && (strchr(model, '/') != NULL || model[0] == '.'))
+    if (model != NULL && !is_model_name(model))
         (void)tb_fail(err, TIMBRE_BAD_FILE, "the recipe names a path, '%.200s', for its model",
                       model);
     else if (json_is_object(json_object_get(j, "decode"))) {

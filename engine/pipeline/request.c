@@ -15,6 +15,7 @@
 #include "engine/base/str.h"
 #include "engine/base/utf8.h"
 #include "engine/pipeline/backend.h"
+#include "timbre/model.h"
 
 typedef struct {
     bool is_set;
@@ -26,6 +27,7 @@ typedef struct {
 
 struct timbre_request {
     value values[TB_FIELD_COUNT];
+    char *model_path, *model_tokenizer; /* owned; NULL: none */
 };
 
 /* What plays until a neural model is named. */
@@ -43,7 +45,47 @@ void timbre_request_free(timbre_request *request)
         return;
     for (int i = 0; i < TB_FIELD_COUNT; i++)
         free(request->values[i].text);
+    free(request->model_path);
+    free(request->model_tokenizer);
     free(request);
+}
+
+tb_status timbre_request_place_model(timbre_request *request, const char *path,
+                                     const char *tokenizer, tb_error *err)
+{
+    char *path_copy = path == NULL ? NULL : tb_strdup(path);
+    char *tokenizer_copy = path == NULL || tokenizer == NULL ? NULL : tb_strdup(tokenizer);
+    if ((path != NULL && path_copy == NULL) ||
+        (path != NULL && tokenizer != NULL && tokenizer_copy == NULL)) {
+        free(path_copy);
+        free(tokenizer_copy);
+        return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a request");
+    }
+    free(request->model_path);
+    free(request->model_tokenizer);
+    request->model_path = path_copy;
+    request->model_tokenizer = tokenizer_copy;
+    return TIMBRE_OK;
+}
+
+const char *tb_request_model_path(const timbre_request *request)
+{
+    return request->model_path != NULL ? request->model_path
+                                       : timbre_request_text(request, "model_id");
+}
+
+const char *tb_request_model_tokenizer(const timbre_request *request)
+{
+    return request->model_tokenizer;
+}
+
+void tb_request_model_name(const timbre_request *request, char *out, size_t cap)
+{
+    const char *model_id = timbre_request_text(request, "model_id");
+    if (request->model_path != NULL)
+        (void)snprintf(out, cap, "%s", model_id);
+    else
+        timbre_model_name(model_id, out, cap);
 }
 
 tb_status timbre_request_copy(const timbre_request *request, timbre_request **out, tb_error *err)
@@ -58,6 +100,8 @@ tb_status timbre_request_copy(const timbre_request *request, timbre_request **ou
         if (copy->values[i].text == NULL)
             st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a request");
     }
+    if (st == TIMBRE_OK)
+        st = timbre_request_place_model(copy, request->model_path, request->model_tokenizer, err);
     if (st != TIMBRE_OK) {
         timbre_request_free(copy);
         copy = NULL;
@@ -203,6 +247,8 @@ tb_status timbre_request_set(timbre_request *request, const char *name, const ch
         return TIMBRE_OK;
     }
     tb_status st = parse_value(tb_field_get((tb_field_id)id), text, &request->values[id], err);
+    if (st == TIMBRE_OK && id == TB_FIELD_MODEL_ID)
+        st = timbre_request_place_model(request, NULL, NULL, err);
     if (st == TIMBRE_BAD_INPUT && id == TB_FIELD_SEED)
         tb_fix(err, "leave it out to draw one");
     return st;
@@ -269,6 +315,8 @@ tb_status tb_request_set_object(timbre_request *request, const json_t *object, t
         if (st != TIMBRE_OK)
             break;
     }
+    if (st == TIMBRE_OK && json_is_string(json_object_get(object, "model_id")))
+        st = timbre_request_place_model(copy, NULL, NULL, err);
     if (st == TIMBRE_OK) {
         timbre_request swap = *request;
         *request = *copy;
@@ -411,7 +459,7 @@ tb_status timbre_request_resolve(timbre_request *request, tb_error *err)
     if (!v[TB_FIELD_MODEL_ID].is_set)
         st = set_text(&v[TB_FIELD_MODEL_ID], default_model, sizeof default_model - 1, err);
     if (st == TIMBRE_OK)
-        st = tb_backend_find(v[TB_FIELD_MODEL_ID].text, &i_backend, err);
+        st = tb_backend_find(tb_request_model_path(request), &i_backend, err);
     if (st != TIMBRE_OK)
         return st;
     const tb_backend *backend = tb_backends[i_backend];

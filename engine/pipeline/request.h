@@ -17,6 +17,14 @@ TB_MUST_USE tb_status tb_request_set_object(timbre_request *request, const json_
 /* The set fields as a new JSON object in table order; NULL for memory. */
 json_t *tb_request_to_object(const timbre_request *request);
 
+/* Where the request's model is: its place, else model_id. Valid until the request changes. */
+const char *tb_request_model_path(const timbre_request *request);
+/* The folder of its vocabulary, or NULL. */
+const char *tb_request_model_tokenizer(const timbre_request *request);
+/* What the model is called in takes and recipes: of a placed one model_id, else timbre_model_name.
+ */
+void tb_request_model_name(const timbre_request *request, char *out, size_t cap);
+
 /* Fields that are set but that `backend` accepts without using, as a new JSON array of names. */
 json_t *tb_request_unused(const timbre_request *request, unsigned backend);
 

@@ -35,6 +35,7 @@ typedef struct tb_riffusion {
     char *tokenizer_setting; /* owned; NULL: the model's own */
     tb_residence residence;  /* as asked for */
     char *path;              /* owned; of the loaded model. NULL: none */
+    char *tokenizer_dir;     /* owned; that the request gave with it; NULL: none */
     tb_model *model;
     tb_tokenizer *tokenizer;
     tb_text_encoder *encoder; /* this and the next two: NULL while they are not in memory */
@@ -71,9 +72,11 @@ typedef struct tb_riffusion_work {
 
 /* ---- riffusion_model.c ---- */
 
-/* Model folder `path` or file, opened and checked, its tokenizer and parameters of the sound; kept
+/* Model folder `path` or file, opened and checked, its tokenizer (of tokenizer_dir; NULL: of the
+ * setting, else its own) and parameters of the sound; kept
  * when it is the one already. Nothing is loaded. */
-TB_MUST_USE tb_status tb_riffusion_open(tb_riffusion *r, const char *path, tb_error *err);
+TB_MUST_USE tb_status tb_riffusion_open(tb_riffusion *r, const char *path,
+                                        const char *tokenizer_dir, tb_error *err);
 /* Decides what stays in memory, which holds for the take; then UNet and decoder are loaded, or each
  * network with its stage. Begins to hash the model. NO_MEMORY before anything is loaded when the
  * take will not fit. */

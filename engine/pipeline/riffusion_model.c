@@ -16,6 +16,7 @@ void tb_riffusion_unload(tb_riffusion *r)
     tb_tokenizer_free(r->tokenizer);
     tb_model_close(r->model);
     free(r->path);
+    free(r->tokenizer_dir);
     *r = (tb_riffusion){.tokenizer_setting = r->tokenizer_setting, .residence = r->residence};
 }
 
@@ -107,12 +108,22 @@ static tb_status read_schedule(tb_riffusion *r, tb_error *err)
     return st;
 }
 
-tb_status tb_riffusion_open(tb_riffusion *r, const char *path, tb_error *err)
+static bool is_same_text(const char *a, const char *b)
 {
-    if (r->path != NULL && strcmp(r->path, path) == 0 && tb_model_is_unchanged(r->model))
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+tb_status tb_riffusion_open(tb_riffusion *r, const char *path, const char *tokenizer_dir,
+                            tb_error *err)
+{
+    if (is_same_text(r->path, path) && is_same_text(r->tokenizer_dir, tokenizer_dir) &&
+        tb_model_is_unchanged(r->model))
         return TIMBRE_OK;
     tb_riffusion_unload(r);
-    tb_status st = tb_model_open(path, r->tokenizer_setting, &r->model, err);
+    if (tokenizer_dir != NULL && (r->tokenizer_dir = tb_strdup(tokenizer_dir)) == NULL)
+        return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
+    tb_status st = tb_model_open(path, tokenizer_dir != NULL ? tokenizer_dir : r->tokenizer_setting,
+                                 &r->model, err);
     if (st == TIMBRE_OK)
         st = tb_model_open_tokenizer(r->model, &r->tokenizer, err);
     if (st == TIMBRE_OK)

@@ -8,8 +8,8 @@
 #include "engine/base/limits.h"
 #include "engine/base/str.h"
 #include "engine/base/utf8.h"
+#include "engine/pipeline/request.h"
 #include "timbre/engine.h"
-#include "timbre/model.h"
 
 static bool is_plain(char c)
 {
@@ -82,7 +82,7 @@ static void append_index(tb_str *out, const tb_take_facts *facts)
 static void append_model(tb_str *out, const tb_take_facts *facts)
 {
     char slug[41], name[TB_MODEL_ID_MAX_BYTES + 1];
-    timbre_model_name(timbre_request_text(facts->request, "model_id"), name, sizeof name);
+    tb_request_model_name(facts->request, name, sizeof name);
     tb_take_name_slug(name, slug);
     tb_str_append(out, slug);
 }

@@ -72,6 +72,15 @@ TIMBRE_MUST_USE timbre_status timbre_request_set(timbre_request *request, const 
 TIMBRE_MUST_USE timbre_status timbre_request_set_json(timbre_request *request, const char *json,
                                                       size_t len_bytes, timbre_error *err);
 
+/*
+ * Say where the model called model_id is: a folder or file, and the folder of its vocabulary where
+ * it has none of its own (NULL: its own, else the engine's setting). The place is no field: it
+ * stands in no recipe. Without one, model_id is itself "sketch" or a path. Setting model_id takes
+ * the place back; path NULL does too. Texts are copied.
+ */
+TIMBRE_MUST_USE timbre_status timbre_request_place_model(timbre_request *request, const char *path,
+                                                         const char *tokenizer, timbre_error *err);
+
 /* Whether a field has a value. Unknown names: 0. */
 int timbre_request_has(const timbre_request *request, const char *name);
 

@@ -33,6 +33,7 @@ extern "C" {
     X(NO_SPACE, "no_space", 1, 507, "the disk or quota is full")                                   \
     X(MODEL_MISSING, "model_missing", 3, 503, "a model or SoundFont is not installed")             \
     X(WORKER_UNREACHABLE, "worker_unreachable", 4, 502, "the worker does not answer")              \
+    X(HUB_UNREACHABLE, "hub_unreachable", 4, 502, "the model hub does not answer")                 \
     X(NO_MEMORY, "no_memory", 5, 503, "not enough memory, or the device was lost")                 \
     X(NO_AUDIO_OUTPUT, "no_audio_output", 6, 503, "no sound output on this machine")               \
     X(TIMED_OUT, "timed_out", 7, 504, "the time limit was reached")                                \

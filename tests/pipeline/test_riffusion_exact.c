@@ -79,7 +79,7 @@ static void start(run *x, const char *model, const char *scheduler, const char *
     x->job = (tb_job){.request = x->request, .pool = x->pool, .stages = &x->stages};
     x->job.kernels = choose_kernels();
     x->w = (tb_riffusion_work){.job = &x->job, .has_guidance = true};
-    ok(tb_riffusion_open(&x->r, model_path(model), &err), &err);
+    ok(tb_riffusion_open(&x->r, model_path(model), NULL, &err), &err);
     ok(tb_riffusion_get_size(&x->r, seconds, &x->w.size, &err), &err);
     ok(tb_riffusion_load(&x->r, &x->w, &err), &err);
     ok(tb_riffusion_tokenize(&x->r, &x->w, &err), &err);
@@ -225,7 +225,7 @@ static void memory_is_stated_and_chosen(void **state)
     tb_riffusion_need need, seen;
     const tb_kernels *kernels = NULL;
     ok(tb_kernels_choose(NULL, &kernels, &err), &err);
-    ok(tb_riffusion_open(&r, model_path("tiny"), &err), &err);
+    ok(tb_riffusion_open(&r, model_path("tiny"), NULL, &err), &err);
     ok(tb_riffusion_get_size(&r, 1, &size, &err), &err);
     tb_riffusion_plan plan = {.size = &size, .n_texts = 2, .n_chunks = 1};
     ok(tb_riffusion_measure(r.model, &plan, kernels, NULL, &need, &err), &err);
