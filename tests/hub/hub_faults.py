@@ -12,7 +12,8 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as make_field
 from typing import Any
 
 
@@ -21,7 +22,7 @@ class Reply:
     """What is sent. `whole` is the file behind a range."""
 
     status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = make_field(default_factory=dict)
     body: bytes = b""
     whole: bytes = b""
     length: int | None = None  # Content-Length, where it is not that of the body
@@ -41,9 +42,9 @@ class Fault:
     path: str = "*"  # shell pattern for the file's path in the repository
     times: int = -1  # how many requests it hits; -1: all
     skip: int = 0  # how many it lets through first
-    args: dict[str, Any] = field(default_factory=dict)
+    args: dict[str, Any] = make_field(default_factory=dict)
     n_seen: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: threading.Lock = make_field(default_factory=threading.Lock)
 
     def hits(self, kind: str, path: str) -> bool:
         """Whether this request is one of those; counts it."""
@@ -151,11 +152,11 @@ def range_header(reply: Reply, text: str = "nonsense") -> None:
             reply.headers["Content-Range"] = text
 
 
-def header(reply: Reply, name: str = "", value: str | None = None) -> None:
+def header(reply: Reply, field: str = "", value: str | None = None) -> None:
     """One header is another, or missing."""
-    reply.headers.pop(name, None)
+    reply.headers.pop(field, None)
     if value is not None:
-        reply.headers[name] = value
+        reply.headers[field] = value
 
 
 def many_headers(reply: Reply, n_bytes: int = 200 * 1024) -> None:

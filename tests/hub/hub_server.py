@@ -76,7 +76,8 @@ class Hub:
     relative_redirect: bool = True  # small files by way of /api/resolve-cache
     rate: float | None = None  # bytes per second of each connection to the CDN
     verbose: bool = False
-    requests: list[Request] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)  # `lock` guards both
+    n_busy: int = 0  # requests that are being answered
     lock: threading.Lock = field(default_factory=threading.Lock)
     stopped: threading.Event = field(default_factory=threading.Event)
 
@@ -101,10 +102,22 @@ class Hub:
     def record(self, request: Request) -> None:
         with self.lock:
             self.requests.append(request)
+            self.n_busy += 1
+
+    def finish(self, request: Request, status: int) -> None:
+        with self.lock:
+            request.status = status
+            self.n_busy -= 1
 
     def forget(self) -> None:
         with self.lock:
             self.requests.clear()
+
+    def settle(self, limit_s: float = 5) -> None:
+        """Wait until no request is being answered, so that the counts are final."""
+        end = time.monotonic() + limit_s
+        while self.n_busy > 0 and time.monotonic() < end:
+            time.sleep(0.001)
 
     def asked(self, kind: str = "*", file: str = "*") -> list[Request]:
         with self.lock:
@@ -150,11 +163,11 @@ class Handler(BaseHTTPRequestHandler):
                 FAULTS[each.name](reply, **each.args)
         if request.kind == "cdn" and reply.rate is None:
             reply.rate = hub.rate
-        request.status = reply.status
         try:
             self.send(request, reply)
         except OSError:
             self.close_connection = True
+        hub.finish(request, reply.status)
         if hub.verbose:
             print(f"{origin} {self.command} {self.path} {reply.status} {request.n_sent}",
                   file=sys.stderr)  # fmt: skip
