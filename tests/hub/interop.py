@@ -85,7 +85,7 @@ def finds_what_timbre_pulled(peer: Peer) -> None:
             check_same(found["repos"][repo], len(paths), "files of scan_cache_dir")
             hub.forget()
             peer.download(home, repo, *paths)
-            check_same(hub.n_sent("cdn") + hub.n_sent("get"), 0, "bytes fetched anew")
+            check_same(hub.served(), 0, "bytes fetched anew")
 
 
 def timbre_finds_what_it_downloaded(peer: Peer) -> None:
@@ -101,7 +101,7 @@ def timbre_finds_what_it_downloaded(peer: Peer) -> None:
         check_same(home.run("models", "verify", "riffusion-v1", "--json").status, 0, "verify")
         check_same(hub.requests, [], "requests")
         good_pull(home)
-        check_same(hub.n_sent("cdn") + hub.n_sent("get"), 0, "bytes fetched anew")
+        check_same(hub.served(), 0, "bytes fetched anew")
         check_same(home.model(ORIGINAL)["provenance"], "cache", ORIGINAL)
         ran = home.run("models", "rm", "riffusion-v1", "--json")
         check((home.repo(FP16) / "blobs" / hub.repos[FP16].head[FP16_FILE].etag).exists(),
@@ -178,7 +178,7 @@ def both_at_once(peer: Peer) -> None:
             ran = finish(child)
             check_same(ran.status, 0, ran.told())
         check_sound(home)
-        check_same(sum(each.n_sent for each in hub.asked("cdn", FP16_FILE)), len(weights_of(hub)),
+        check_same(hub.served("cdn", FP16_FILE), len(weights_of(hub)),
                    "bytes of the weights")  # fmt: skip
         check_same(home.model("riffusion-v1")["state"], "whole", "state")
 

@@ -39,7 +39,7 @@ def two_at_once() -> None:
         rans = [finish(each) for each in children]
         check_same([each.status for each in rans], [0, 0], "\n".join(each.told() for each in rans))
         check_whole(home, hub)
-        sent = sum(each.n_sent for each in hub.asked("cdn", FP16_FILE))
+        sent = hub.served("cdn", FP16_FILE)
         check_same(sent, len(weights_of(hub)), "bytes sent to both")
 
 
@@ -138,7 +138,7 @@ def verify_and_repair() -> None:
         hub.forget()
         good_pull(home)
         check_whole(home, hub)
-        check_same(hub.n_sent("cdn"), len(each.body), "bytes fetched to repair")
+        check_same(hub.served("cdn"), len(each.body), "bytes fetched to repair")
 
 
 def a_file_that_is_gone() -> None:
