@@ -127,7 +127,7 @@ def timbre_continues_its_part(peer: Peer) -> None:
         check_same(home.links(), [each for each in home.links() if each.name == "README.md"],
                    "links")  # fmt: skip
         n_kept = home.parts().get(hub.repos[FP16].head[FP16_FILE].etag, 0)
-        check_same(n_kept, 100_000 if peer.continues else 0, "part")
+        check((n_kept > 90_000) == peer.continues, f"a part of {n_kept} bytes")  # whole pieces
         hub.faults.clear()
         hub.forget()
         good_pull(home)
@@ -158,7 +158,7 @@ def timbre_leaves_parts_of_others(peer: Peer) -> None:
     with Hub(rate=100_000) as hub, Home(hub) as home:
         child = peer.start(home, "download", FP16, FP16_FILE)
         end = time.monotonic() + 30
-        while not home.parts() and time.monotonic() < end:
+        while not home.parts() and child.poll() is None and time.monotonic() < end:
             time.sleep(0.01)
         child.kill()
         child.communicate()
