@@ -254,8 +254,8 @@ def every_answer_is_json() -> None:
 CASES = [
     two_at_once, ctrl_c_keeps_the_part, the_end_of_a_session_keeps_the_part, a_full_disk,
     a_part_with_wrong_bytes, a_part_that_is_too_long, verify_and_repair, a_file_that_is_gone,
-    rm_takes_what_was_brought, a_path_that_was_added, rm_of_nothing, makes_takes, a_missing_model_names_the_pull,
-    every_answer_is_json,
+    rm_takes_what_was_brought, a_path_that_was_added, rm_of_nothing, makes_takes,
+    a_missing_model_names_the_pull, every_answer_is_json,
 ]  # fmt: skip
 
 if __name__ == "__main__":
