@@ -7,6 +7,7 @@
 #define TB_HUB_HUB_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "engine/base/error.h"
