@@ -28,6 +28,17 @@ static bool is_bytes(const char *name)
     return n >= 5 && strcmp(name + n - 5, "bytes") == 0;
 }
 
+/* How many files and bytes; --json has their names. */
+static void print_files(const json_t *files)
+{
+    const json_t *file;
+    size_t i;
+    double n_bytes = 0;
+    json_array_foreach((json_t *)files, i, file)
+        n_bytes += (double)json_integer_value(json_object_get(file, "bytes"));
+    printf("%zu, %.2f MB", json_array_size(files), n_bytes / 1e6);
+}
+
 /* Members of an object, one a line, those of objects inside them indented. */
 static void print_object(const json_t *object, int indent)
 {
@@ -41,7 +52,9 @@ static void print_object(const json_t *object, int indent)
             print_object(value, indent + 2);
             continue;
         }
-        if (is_bytes(name) && json_is_integer(value))
+        if (strcmp(name, "files") == 0)
+            print_files(value);
+        else if (is_bytes(name) && json_is_integer(value))
             printf("%.2f MB", (double)json_integer_value(value) / 1e6);
         else
             print_value(value);
