@@ -115,13 +115,14 @@ class Hub:
         with self.lock:
             self.requests.clear()
 
-    def settle(self, limit_s: float = 5) -> None:
-        """Wait until no request is being answered, so that the counts are final."""
+    def settle(self, limit_s: float = 1) -> None:
         end = time.monotonic() + limit_s
         while self.n_busy > 0 and time.monotonic() < end:
             time.sleep(0.001)
 
     def asked(self, kind: str = "*", file: str = "*") -> list[Request]:
+        """Requests that were answered, once no more are being answered."""
+        self.settle()
         with self.lock:
             return [
                 each
@@ -171,7 +172,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send(request, reply)
         except OSError:
             self.close_connection = True
-        hub.finish(request, reply.status)
+        finally:
+            hub.finish(request, reply.status)
         if hub.verbose:
             print(f"{origin} {self.command} {self.path} {reply.status} {request.n_sent}",
                   file=sys.stderr)  # fmt: skip
