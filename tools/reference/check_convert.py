@@ -19,6 +19,7 @@ import torch
 from diffusers.pipelines.stable_diffusion import convert_from_ckpt
 from safetensors import safe_open
 from safetensors.torch import load_file
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from tools.reference import ldm_names, make_forms
 
@@ -106,7 +107,15 @@ def read_back(folder: Path, out: Path) -> str:
     state, n = load_file(out), 0
     shapes = {"class_embed_type": None, "addition_embed_type": None, **config(folder, "unet")}
     without_classes = {k: v for k, v in shapes.items() if k != "num_class_embeds"}
+    text = CLIPTextModel(CLIPTextConfig(**config(folder, "text_encoder")))
+    text = convert_from_ckpt.convert_ldm_clip_checkpoint(dict(state), True, text)
+    dtype = next(tensor.dtype for tensor in state.values() if tensor.is_floating_point())
     made = {
+        "text_encoder": {
+            name: tensor
+            for name, tensor in text.to(dtype).state_dict().items()
+            if not name.endswith("position_ids")
+        },
         "unet": convert_from_ckpt.convert_ldm_unet_checkpoint(dict(state), without_classes),
         "vae": convert_from_ckpt.convert_ldm_vae_checkpoint(dict(state), config(folder, "vae")),
     }
@@ -117,7 +126,7 @@ def read_back(folder: Path, out: Path) -> str:
             got = tensors[name]
             assert torch.equal(got.reshape(tensor.shape), tensor.to(got.dtype)), name
             n += 1
-    return f"{n} tensors of unet and vae"
+    return f"{n} tensors"
 
 
 def main() -> None:
