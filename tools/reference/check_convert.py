@@ -29,11 +29,16 @@ STEMS = {
     "unet": ("diffusion_pytorch_model",) * 2,
     "vae": ("diffusion_pytorch_model",) * 2,
 }
-ENDINGS = ((0, ".safetensors"), (0, ".safetensors.index.json"), (0, ".fp16.safetensors"), (1, ".bin"))
+ENDINGS = (
+    (0, ".safetensors"),
+    (0, ".safetensors.index.json"),
+    (0, ".fp16.safetensors"),
+    (1, ".bin"),
+)
 OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 
 
-def load(path: Path) -> dict[str, Any]:
+def load(path: Path) -> Any:
     """All tensors of a file, or of the shards of an index."""
     if path.name.endswith(".index.json"):
         names = sorted(set(json.loads(path.read_text())["weight_map"].values()))
@@ -75,7 +80,7 @@ def of_folder(folder: Path) -> dict[str, Any]:
     }
 
 
-def expected(source: Path) -> dict[str, Any]:
+def expected(source: Path) -> Any:
     if source.is_dir():
         return of_folder(source)
     state = load(source)
