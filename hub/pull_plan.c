@@ -13,7 +13,7 @@
 /* A plan being made. */
 typedef struct {
     const tb_hub *hub;
-    tb_http *http; /* NULL: offline */
+    tb_http *http; /* not started while offline */
     tb_pull_plan *plan;
 } maker;
 
