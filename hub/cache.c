@@ -239,29 +239,45 @@ static bool leads_to(const char *link, const char *target)
     return strcmp(found, target) == 0;
 }
 
-/* A link of another name, renamed over what is there: at no moment is nothing there. */
-static tb_status put_link(const char *target, const char *path, tb_error *err)
+static tb_status refuse_link(const char *path, int error, tb_error *err)
 {
-    if (leads_to(path, target))
-        return TIMBRE_OK;
+    tb_status st = tb_fail_errno(err, error, "cannot make the link '%s'", path);
+    if (error == EPERM || error == ENOTSUP)
+        tb_fix(err, "the cache needs a file system with symbolic links: set HF_HUB_CACHE to a "
+                    "folder on one");
+    return st;
+}
+
+/* A link of another name, renamed over what is there: at no moment is nothing there. */
+static tb_status replace_link(const char *target, const char *path, tb_error *err)
+{
     char *temporary = tb_strf("%s.%ld.part", path, (long)getpid());
     if (temporary == NULL)
         return no_memory(err);
     tb_status st = TIMBRE_OK;
     (void)unlink(temporary);
     if (symlink(target, temporary) != 0) {
-        st = tb_fail_errno(err, errno, "cannot make the link '%s'", path);
-        if (err != NULL && (err->sys_errno == EPERM || err->sys_errno == ENOTSUP))
-            tb_fix(err, "the cache needs a file system with symbolic links: set HF_HUB_CACHE to a "
-                        "folder on one");
+        st = refuse_link(path, errno, err);
     } else if (rename(temporary, path) != 0) {
         st = tb_fail_errno(err, errno, "cannot put the link '%s' in place", path);
         (void)unlink(temporary);
-    } else {
-        st = tb_cache_sync_folder_of(path, err);
     }
     free(temporary);
     return st;
+}
+
+/* Mostly nothing is there, and a link appears in one step: a kill leaves no other name behind. */
+static tb_status put_link(const char *target, const char *path, tb_error *err)
+{
+    if (leads_to(path, target))
+        return TIMBRE_OK;
+    if (symlink(target, path) != 0) {
+        tb_status st = errno == EEXIST ? replace_link(target, path, err)
+                                       : refuse_link(path, errno, err);
+        if (st != TIMBRE_OK)
+            return st;
+    }
+    return tb_cache_sync_folder_of(path, err);
 }
 
 tb_status tb_cache_link(const tb_hub *hub, const char *repo, const char *commit, const char *path,

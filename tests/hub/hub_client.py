@@ -3,6 +3,7 @@ of its cache whatever happened."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -128,8 +129,11 @@ class Home:
 
     def parts(self) -> dict[str, int]:
         """Beginnings of files: etag and size."""
-        found = self.cache.glob("models--*/blobs/*.incomplete")
-        return {path.name.split(".")[0]: path.stat().st_size for path in found}
+        found: dict[str, int] = {}
+        for path in self.cache.glob("models--*/blobs/*.incomplete"):
+            with contextlib.suppress(FileNotFoundError):  # it became whole just now
+                found[path.name.split(".")[0]] = path.stat().st_size
+        return found
 
     def links(self) -> list[Path]:
         found = self.cache.glob("models--*/snapshots/*/**/*")

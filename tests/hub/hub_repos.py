@@ -100,10 +100,10 @@ def noise(n_bytes: int, seed: str) -> bytes:
 
 
 def padded(weights: bytes, n_bytes: int) -> bytes:
-    """A safetensors file with one more tensor, which nobody uses, of so many bytes."""
+    """A checkpoint with one more tensor, an average that no engine reads, of so many bytes."""
     n_header = int.from_bytes(weights[:8], "little")
     header, data = json.loads(weights[8 : 8 + n_header]), weights[8 + n_header :]
-    header["padding"] = {"dtype": "U8", "shape": [n_bytes],
+    header["model_ema.padding"] = {"dtype": "U8", "shape": [n_bytes],
                          "data_offsets": [len(data), len(data) + n_bytes]}  # fmt: skip
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)

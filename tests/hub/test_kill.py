@@ -177,8 +177,8 @@ def report(tally: Tally) -> None:
     lines += [f"  {count:5} {where}" for where, count in tally.hits.most_common()]
     lines.append(f"{tally.n_resumed} transfers went on from a part")
     again = tally.n_served - needed
-    lines.append(f"{tally.n_served} bytes of weights served for {needed}: "
-                 f"{100 * again / needed:.1f} % twice")  # fmt: skip
+    percent = 100 * again / max(1, needed)
+    lines.append(f"{tally.n_served} bytes of weights served for {needed}: {percent:.1f} % twice")
     tap.diagnose("\n".join(lines))
 
 
