@@ -58,15 +58,18 @@ static void free_others(remover *r)
     free(r->others);
 }
 
-/* By another manifest; path NULL: any file with this content. */
+static bool is_same(const char *text, const char *wanted)
+{
+    return text != NULL && wanted != NULL && strcmp(text, wanted) == 0;
+}
+
+/* By another manifest: this path, or, with path NULL, any file with this content. */
 static bool is_needed(const remover *r, const char *repo, const char *path, const char *etag)
 {
     for (size_t i = 0; i < r->n_others; i++)
         for (size_t k = 0; k < r->others[i].n_files; k++) {
             const tb_manifest_file *f = &r->others[i].files[k];
-            if (f->repo == NULL || strcmp(f->repo, repo) != 0)
-                continue;
-            if (path != NULL ? strcmp(f->path, path) == 0 : strcmp(f->etag, etag) == 0)
+            if (is_same(f->repo, repo) && (is_same(f->path, path) || is_same(f->etag, etag)))
                 return true;
         }
     return false;
