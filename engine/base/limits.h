@@ -39,6 +39,16 @@ enum {
     TB_VIEW_MAX_WIDTH = 16384, /* of the look at a sound */
     TB_VIEW_MAX_HEIGHT = 4096,
 
+    /* the Hub */
+    TB_HTTP_HEADERS_MAX_BYTES = 64 << 10, /* of one answer */
+    TB_HTTP_HOPS_MAX = 5,                 /* redirects in a row */
+    TB_HUB_JSON_MAX_BYTES = 8 << 20,      /* of one answer of the API */
+    TB_HUB_PAGES_MAX = 100,               /* of a repository's list of files */
+    TB_HUB_ENTRIES_MAX = 20000,           /* of all its pages */
+    TB_HUB_PROGRESS_BYTES = 64 << 10,     /* a try that brings so much does not count as failed */
+    TB_HUB_SPACE_SPARE_BYTES = 64 << 20,  /* left free beside a model */
+    TB_HUB_THREADS_MAX = 8,
+
     /* files of a model */
     TB_WEIGHTS_MAX_TENSORS = 1 << 15, /* a whole Stable Diffusion 1.x with EMA has 1,831 */
     TB_WEIGHTS_MAX_SHARDS = 1000,
@@ -76,11 +86,6 @@ enum {
     TB_HUB_REPOS_MAX = 4096,             /* folders of a cache that are looked at */
     TB_MANIFEST_MAX_BYTES = 4 << 20,     /* of one manifest */
     TB_MANIFEST_MAX_FILES = 4096,        /* of one model */
-    TB_HUB_HEADERS_MAX_BYTES = 64 << 10, /* of one answer */
-    TB_HUB_JSON_MAX_BYTES = 8 << 20,     /* of one page of an answer */
-    TB_HUB_TREE_MAX_FILES = 20000,       /* of a repository */
-    TB_HUB_TREE_MAX_PAGES = 100,
-    TB_HUB_REDIRECTS_MAX = 5,
 };
 
 #define TB_NEURAL_MAX_SECONDS 20.4 /* of such a picture, with Riffusion's 10 ms a pixel */
