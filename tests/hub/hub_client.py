@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hub_repos import FP16, FP16_FILE, LICENCE, ORIGINAL, HubFile
-from hub_server import Hub
+from hub_server import MODELS, Hub
 
 TIMBRE = str(Path(os.environ.get("TIMBRE_BIN", "build/cli/timbre")).resolve())
 LIMIT_S = 120.0  # sanitizer builds are slow
@@ -92,6 +92,7 @@ class Home:
     def start(self, *args: str, env: dict[str, str] | None = None,
               limit: str = "") -> subprocess.Popen[str]:  # fmt: skip
         """A variable "" is not set. `limit`: a line of shell before it, as "ulimit -f 400"."""
+        self.tell_shapes()
         merged = {name: value for name, value in {**self.env, **(env or {})}.items() if value != ""}
         words = ["/bin/sh", "-c", f'{limit}; exec "$@"', "sh"] if limit else []
         return subprocess.Popen(
@@ -101,6 +102,16 @@ class Home:
 
     def run(self, *args: str, env: dict[str, str] | None = None, limit: str = "") -> Ran:
         return finish(self.start(*args, env=env, limit=limit))
+
+    def tell_shapes(self) -> None:
+        """The weights are smaller than Stable Diffusion's, which a single file cannot say: configs
+        of one's own beside it do."""
+        if self.hub is None:
+            return
+        folder = self.repo(FP16) / "snapshots" / self.hub.repos[FP16].revisions["main"]
+        for part in ("text_encoder", "unet", "vae"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+            shutil.copy(MODELS / "forms/single" / part / "config.json", folder / part)
 
     def pull(self, name: str = "riffusion-v1", *options: str, **env: str) -> Ran:
         return self.run(*pull_words(name, *options), env=env)
@@ -122,7 +133,7 @@ class Home:
 
     def links(self) -> list[Path]:
         found = self.cache.glob("models--*/snapshots/*/**/*")
-        return [path for path in found if path.is_symlink() or not path.is_dir()]
+        return [path for path in found if path.is_symlink()]
 
 
 def pull_words(name: str, *options: str) -> list[str]:

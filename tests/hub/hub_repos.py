@@ -6,6 +6,7 @@ Nothing here knows HTTP.
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -96,6 +97,17 @@ def noise(n_bytes: int, seed: str) -> bytes:
     """The same bytes every time, which nothing compresses."""
     block = hashlib.shake_128(seed.encode())
     return block.digest(n_bytes)
+
+
+def padded(weights: bytes, n_bytes: int) -> bytes:
+    """A safetensors file with one more tensor, which nobody uses, of so many bytes."""
+    n_header = int.from_bytes(weights[:8], "little")
+    header, data = json.loads(weights[8 : 8 + n_header]), weights[8 + n_header :]
+    header["padding"] = {"dtype": "U8", "shape": [n_bytes],
+                         "data_offsets": [len(data), len(data) + n_bytes]}  # fmt: skip
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data + noise(n_bytes, "padding")
 
 
 def default_repos(models: Path) -> dict[str, Repo]:

@@ -82,7 +82,7 @@ def finds_what_timbre_pulled(peer: Peer) -> None:
             for path, where in found["files"].items():
                 check(Path(where).read_bytes() == hub.repos[repo].head[path].body, path)
                 check(Path(found["snapshot"], path).exists(), f"{path} is not in the snapshot")
-            check_same(found["repos"][repo], len(paths), "files of scan_cache_dir")
+            check(found["repos"][repo] >= len(paths), "files of scan_cache_dir")
             hub.forget()
             peer.download(home, repo, *paths)
             check_same(hub.served(), 0, "bytes fetched anew")

@@ -56,7 +56,7 @@ HEAL = [
     Case("nothing is wrong", []),
     Case("cut three times", [hit("cut", after=100_000, times=3)]),
     Case("cut before the first byte, twice", [hit("cut", times=2)]),
-    Case("cut every 50,000 bytes goes on as long as there is progress", [hit("cut", after=50_000)]),
+    Case("cut every 70,000 bytes goes on as long as there is progress", [hit("cut", after=70_000)]),
     Case("cut at the first hop", [hit("cut", "get", times=2)]),
     Case("the range begins elsewhere", after_cut("wrong_range"), n_refetched=ANYTHING),
     Case("the range begins later", after_cut("wrong_range", shift=1), n_refetched=ANYTHING),
