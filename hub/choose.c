@@ -47,6 +47,33 @@ static const part parts[] = {
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
+/* As the engine looks for them: full precision first, where both are there. */
+#define WEIGHTS(safetensors, pickle)                                                               \
+    {                                                                                              \
+        {safetensors ".safetensors",                                                               \
+         safetensors ".safetensors.index.json",                                                    \
+         safetensors ".fp16.safetensors",                                                          \
+         safetensors ".safetensors.index.fp16.json",                                               \
+         pickle ".bin",                                                                            \
+         pickle ".bin.index.json",                                                                 \
+         pickle ".fp16.bin"},                                                                      \
+            TB_FAMILY_PATHS_MAX, false                                                             \
+    }
+
+static const tb_family_part weights_on_disk[TB_CHOICE_NETWORKS] = {
+    WEIGHTS("text_encoder/model", "text_encoder/pytorch_model"),
+    WEIGHTS("unet/diffusion_pytorch_model", "unet/diffusion_pytorch_model"),
+    WEIGHTS("vae/diffusion_pytorch_model", "vae/diffusion_pytorch_model"),
+};
+
+tb_family_part tb_choose_part(size_t i)
+{
+    if (i < COUNT(parts))
+        return (tb_family_part){{parts[i].path}, 1, !parts[i].is_needed};
+    i -= COUNT(parts);
+    return i < TB_CHOICE_NETWORKS ? weights_on_disk[i] : (tb_family_part){.n_paths = 0};
+}
+
 static bool has_ending(const char *text, const char *ending)
 {
     size_t n = strlen(text), n_ending = strlen(ending);

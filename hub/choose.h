@@ -15,6 +15,18 @@ typedef struct tb_choice {
     const tb_remote_entry *shards[TB_CHOICE_NETWORKS];
 } tb_choice;
 
+enum { TB_FAMILY_PATHS_MAX = 7 };
+
+/* A part of a diffusers folder as it lies on disk: the first of these paths that is there is what
+ * the engine opens. */
+typedef struct tb_family_part {
+    const char *paths[TB_FAMILY_PATHS_MAX];
+    size_t n_paths; /* 0: there is no such part */
+    bool is_optional;
+} tb_family_part;
+
+tb_family_part tb_choose_part(size_t i);
+
 /* Whether the cache has the whole file; one that is here is preferred to one to be fetched. */
 typedef bool (*tb_is_here_fn)(const tb_remote_entry *entry, void *user);
 
