@@ -13,6 +13,8 @@
 #include "cli/text.h"
 #include "engine/base/file.h"
 #include "engine/base/limits.h"
+#include "hub/hub.h"
+#include "hub/registry.h"
 
 static const char *const origin_names[] = {"built in", "system file", "user file", "environment",
                                            "flag"};
@@ -117,13 +119,22 @@ static tb_status read_user_file(tb_app *app, char **text, tb_error *err)
     return *text != NULL ? TIMBRE_OK : tb_fail(err, TIMBRE_NO_MEMORY, "no memory");
 }
 
+/* A name of the hub, "sketch" or "org/name", and not a file or folder that is here. */
+static bool is_model_name(const char *value)
+{
+    if (tb_registry_find(value) != NULL)
+        return true;
+    bool has_form = strchr(value, '/') == NULL || tb_repo_is_valid(value);
+    return has_form && access(value, F_OK) != 0;
+}
+
 /* A path in the file means the same wherever timbre is started: it cannot be relative. */
 static tb_status check_place(const tb_setting *setting, const char *key, const char *value,
                              tb_error *err)
 {
     bool is_path = setting->rule.kind == TB_VALUE_FILE || setting->rule.kind == TB_VALUE_FOLDER;
     if (setting->field != NULL && strcmp(setting->field, "model_id") == 0)
-        is_path = strchr(value, '/') != NULL || access(value, F_OK) == 0; /* else it is a name */
+        is_path = !is_model_name(value);
     bool is_absolute = value[0] == '/' || strcmp(value, "~") == 0 || strncmp(value, "~/", 2) == 0;
     if (!is_path || is_absolute || value[0] == '\0')
         return TIMBRE_OK;

@@ -11,6 +11,8 @@
 
 #include "cli/app.h"
 #include "cli/commands.h"
+#include "cli/model_choice.h"
+#include "cli/models.h"
 #include "cli/paths.h"
 #include "cli/player.h"
 #include "cli/text.h"
@@ -194,31 +196,71 @@ static void say_model(examination *e, const char *name, const char *facts)
     json_decref(json);
 }
 
-/* The model of the settings, with the name, type and shape of every tensor. */
+/* Opens what would answer, with the name, type and shape of every tensor. */
 static void check_model(examination *e)
 {
     tb_error err = {0};
-    char *facts = NULL, name[256];
-    const char *setting = tb_settings_text(&e->app->settings, "generate.model");
-    char *model = NULL, *tokenizer = NULL;
-    if (setting[0] == '\0' || strcmp(setting, "sketch") == 0) {
-        say(e, OK, "the sketch; --model FOLDER names a neural one");
-        return;
+    tb_model_choice choice = {0};
+    char *facts = NULL, *tokenizer = NULL;
+    tb_status st = tb_model_choose(e->app, &choice, &err);
+    bool is_sketch = st == TIMBRE_OK && choice.path == NULL;
+    if (st == TIMBRE_OK && !is_sketch)
+        st = tb_model_choice_tokenizer(e->app, &choice, &tokenizer, &err);
+    if (st == TIMBRE_OK && !is_sketch)
+        st = timbre_model_describe(choice.path, tokenizer, &facts, &err);
+    if (st != TIMBRE_OK)
+        say_error(e, FAIL, &err);
+    else if (is_sketch)
+        say(e, OK, "the sketch: %s; --model names another", choice.why);
+    else
+        say_model(e, choice.name, facts);
+    free(facts);
+    free(tokenizer);
+    tb_model_choice_deinit(&choice);
+}
+
+/* "2 installed (a, b), 1 partly": names of what is whole. */
+static void say_models(examination *e, const tb_hub *hub, const tb_installed_list *list,
+                       const char *warnings)
+{
+    tb_str names = {0};
+    size_t n_whole = 0, n_partial = 0;
+    for (size_t i = 0; i < list->n; i++) {
+        n_partial += list->items[i].state == TB_INSTALLED_PARTIAL;
+        if (list->items[i].state != TB_INSTALLED_WHOLE)
+            continue;
+        tb_str_appendf(&names, "%s%s", n_whole++ == 0 ? "" : ", ", list->items[i].name);
     }
-    timbre_model_name(setting, name, sizeof name);
-    tb_status st = tb_path_expand("model", setting, &model, &err);
+    check_folder(e, hub->cache, "name another with HF_HUB_CACHE", WARN);
+    if (e->result == OK) {
+        char place[sizeof e->text];
+        (void)snprintf(place, sizeof place, "%s", e->text);
+        say(e, OK, "%zu installed%s%.200s; %zu partly here; %.300s", n_whole,
+            n_whole == 0 ? "" : ": ", tb_str_text(&names), n_partial, place);
+    }
+    if (warnings != NULL && warnings[0] != '\0') {
+        say(e, WARN, "%.*s", (int)strcspn(warnings, "\n"), warnings);
+        (void)snprintf(e->fix, sizeof e->fix, "timbre models verify");
+    }
+    tb_str_deinit(&names);
+}
+
+static void check_models(examination *e)
+{
+    tb_error err = {0};
+    tb_hub hub = {0};
+    tb_installed_list list = {0};
+    char *warnings = NULL;
+    tb_status st = tb_models_open_hub(e->app, &hub, &err);
     if (st == TIMBRE_OK)
-        st = tb_path_expand("tokenizer", tb_settings_text(&e->app->settings, "engine.tokenizer"),
-                            &tokenizer, &err);
-    if (st == TIMBRE_OK)
-        st = timbre_model_describe(model, tokenizer, &facts, &err);
+        st = tb_installed_list_read(&hub, &list, &warnings, &err);
     if (st != TIMBRE_OK)
         say_error(e, FAIL, &err);
     else
-        say_model(e, name, facts);
-    free(facts);
-    free(tokenizer);
-    free(model);
+        say_models(e, &hub, &list, warnings);
+    free(warnings);
+    tb_installed_list_deinit(&list);
+    tb_hub_deinit(&hub);
 }
 
 static void check_render(examination *e)
@@ -289,9 +331,9 @@ static const struct {
 } checks[] = {
     {"version", check_version},     {"settings", check_settings},   {"output", check_output},
     {"data", check_data},           {"processor", check_processor}, {"blas", check_blas},
-    {"libraries", check_libraries}, {"backend", check_backend},     {"model", check_model},
-    {"render", check_render},       {"sound", check_sound},         {"locale", check_locale},
-    {"terminal", check_terminal},
+    {"libraries", check_libraries}, {"backend", check_backend},     {"models", check_models},
+    {"model", check_model},         {"render", check_render},       {"sound", check_sound},
+    {"locale", check_locale},       {"terminal", check_terminal},
 };
 
 static void print_check(const examination *e, const char *name)

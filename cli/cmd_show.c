@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/app.h"
 #include "cli/commands.h"
@@ -273,6 +274,15 @@ static int show_sidecar(tb_app *app, const char *path)
     return 0;
 }
 
+/* The model that is meant: at this path, or installed under this name where no such file is.
+ * NOT_FOUND: it is a file of another kind. */
+static tb_status find_model(tb_app *app, const char *path, tb_model_choice *out, tb_error *err)
+{
+    if (timbre_model_is_at(path) || tb_path_is_folder(path))
+        return tb_model_choose_at(app, path, out, err);
+    return access(path, F_OK) != 0 ? tb_model_choose_named(app, path, out, err) : TIMBRE_NOT_FOUND;
+}
+
 int tb_cmd_show(tb_app *app)
 {
     if (app->args.n_operands == 0) {
@@ -282,8 +292,14 @@ int tb_cmd_show(tb_app *app)
         return tb_app_fail(app, &err);
     }
     const char *path = app->args.operands[0];
-    if (timbre_model_is_at(path) || tb_path_is_folder(path))
-        return tb_show_model(app, path);
+    tb_model_choice model = {0};
+    tb_error err = {0};
+    tb_status st = find_model(app, path, &model, &err);
+    if (st != TIMBRE_NOT_FOUND) {
+        int code = st == TIMBRE_OK ? tb_show_model(app, &model) : tb_app_fail(app, &err);
+        tb_model_choice_deinit(&model);
+        return code;
+    }
     size_t length = strlen(path);
     bool is_sidecar = length > 5 && strcmp(path + length - 5, ".json") == 0;
     return is_sidecar ? show_sidecar(app, path) : show_audio(app, path);

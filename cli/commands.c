@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/codec_options.h"
+#include "cli/models_options.h"
 #include "cli/option_rows.h"
 #include "cli/settings.h"
 #include "cli/view_options.h"
@@ -110,13 +111,15 @@ static const char *const generate_text[] = {
     "Makes a piece of sound from a prompt and prints the path of the file. With PROMPT - the "
     "prompt is read from standard input. Nothing else is written to standard output: "
     "progress, warnings and hints go to standard error.",
-    "Without --model the sketch answers: it reads style, mood, instruments, "
-    "tempo and key from the prompt, arranges them and plays the result through a SoundFont. "
+    "Without --model the first installed model answers (see timbre models), and where there is "
+    "none the sketch: it reads style, mood, instruments, tempo and key from the prompt, arranges "
+    "them and plays the result through a SoundFont. "
     "It is a sketch and not the AI model, and says so. Words that it does not know are no "
     "error; they are named, and --verbose shows what it understood.",
     "The file carries its recipe: everything that is needed to make the same samples again. "
     "--from reads it and names each ingredient that differs on this machine.",
-    "--model names a folder or file of a neural model of the Stable Diffusion 1.x family that "
+    "--model names an installed model, or a folder or file of a neural model of the Stable "
+    "Diffusion 1.x family that "
     "paints "
     "spectrograms, such as Riffusion: weights as safetensors, or PyTorch's .bin and .ckpt, which "
     "are "
@@ -292,6 +295,25 @@ static const tb_command table[] = {
                   {"timbre spectrogram song.mp3 --start 60 --length 5 --max-frequency 2000",
                    "five seconds of it, low notes"}},
      .run = tb_cmd_spectrogram},
+    {.name = "models",
+     .summary = "find, fetch and look after models",
+     .operands = "[ACTION [NAME|PATH [OUT]]]",
+     .operand_kind = TB_OPERAND_MODELS,
+     .operand_choices = model_actions,
+     .max_operands = 3,
+     .text = models_text,
+     .options = models_options,
+     .n_options = LENGTH(models_options),
+     .examples = {{"timbre models", "what is here, which one answers, and why"},
+                  {"timbre models pull riffusion-v1", "2.13 GB, once; asks about the licence"},
+                  {"timbre models pull riffusion-v1 --accept-license creativeml-openrail-m",
+                   "the same in a script"},
+                  {"timbre models verify --repair", "read every byte again"},
+                  {"timbre models add ~/weights/mine.safetensors --name mine",
+                   "then: timbre generate --model mine"},
+                  {"timbre models convert model.ckpt model.safetensors --dtype fp16",
+                   "half the size"}},
+     .run = tb_cmd_models},
     {.name = "config",
      .summary = "show and change the settings",
      .operands = "[ACTION [KEY [VALUE]]]",

@@ -26,6 +26,7 @@ typedef enum tb_operand_kind {
     TB_OPERAND_IMAGE,  /* a spectrogram image */
     TB_OPERAND_CHOICE, /* one of operand_choices */
     TB_OPERAND_CONFIG, /* an action, then a settings key */
+    TB_OPERAND_MODELS, /* an action, then the name of a model or a file */
     TB_OPERAND_TOPIC,  /* a command or a help topic */
 } tb_operand_kind;
 
@@ -72,6 +73,7 @@ int tb_cmd_decode(struct tb_app *app);
 int tb_cmd_sample_clips(struct tb_app *app);
 int tb_cmd_print_exif(struct tb_app *app);
 int tb_cmd_spectrogram(struct tb_app *app);
+int tb_cmd_models(struct tb_app *app);
 int tb_cmd_config(struct tb_app *app);
 int tb_cmd_doctor(struct tb_app *app);
 int tb_cmd_completion(struct tb_app *app);

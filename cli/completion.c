@@ -98,6 +98,24 @@ static void append_quoted(tb_str *out, const char *text, const char *escaped)
     }
 }
 
+/* What the shells ask for the names of models: those installed and those known. */
+static const char name_pattern[] = "sed -n 's/^ *\"name\": \"\\(.*\\)\",*$/\\1/p'";
+static const char named_actions[] = "pull show verify rm path";
+
+/* A function of bash or zsh that prints them. */
+static void append_models_function(tb_str *out)
+{
+    tb_str_appendf(out, "_timbre_names()\n{\n    timbre models --json 2>/dev/null | %s\n}\n\n",
+                   name_pattern);
+}
+
+/* "pull|show" */
+static void append_named_actions(tb_str *out)
+{
+    for (const char *at = named_actions; *at != '\0'; at++)
+        tb_str_append_bytes(out, *at == ' ' ? "|" : at, 1);
+}
+
 /* --- bash ------------------------------------------------------------------------------------ */
 
 /* "--format|-f" */
@@ -196,6 +214,13 @@ static void append_bash_operands(tb_str *out, const tb_command *command)
         append_bash_setting_values(out);
         tb_str_append(out, " esac");
         break;
+    case TB_OPERAND_MODELS:
+        tb_str_append(out, "if ((COMP_CWORD == i + 1)); then words='");
+        append_words(out, command->operand_choices);
+        tb_str_append(out, "'; else case ${COMP_WORDS[i+1]} in ");
+        append_named_actions(out);
+        tb_str_append(out, ") words=$(_timbre_names) ;; *) _timbre_files \"$cur\" ;; esac; fi");
+        break;
     case TB_OPERAND_TOPIC:
         tb_str_append(out, "words='");
         append_command_names(out);
@@ -218,6 +243,7 @@ static void format_bash(tb_str *out)
                        "_timbre_files()\n{\n    local IFS=$'\\n'\n"
                        "    COMPREPLY=($(compgen -f -- \"$1\"))\n"
                        "    compopt -o filenames 2>/dev/null\n}\n\n");
+    append_models_function(out);
     append_bash_files(out, "_timbre_audio", TB_OPERAND_AUDIO);
     append_bash_files(out, "_timbre_image", TB_OPERAND_IMAGE);
     tb_str_append(out, "_timbre()\n{\n"
@@ -323,6 +349,13 @@ static void append_zsh_operands(tb_str *out, const tb_command *command)
         append_zsh_setting_values(out);
         tb_str_append(out, " esac}'\n");
         break;
+    case TB_OPERAND_MODELS:
+        tb_str_append(out, "            '1:action:(");
+        append_words(out, command->operand_choices);
+        tb_str_append(out, ")' '2:model:{case $words[2] in (");
+        append_named_actions(out);
+        tb_str_append(out, ") compadd $(_timbre_names) ;; (*) _files ;; esac}' '3:file:_files'\n");
+        break;
     case TB_OPERAND_TOPIC:
         tb_str_append(out, "            '1:topic:(");
         append_command_names(out);
@@ -357,7 +390,9 @@ static void format_zsh(tb_str *out)
     tb_command_options(NULL, &globals);
     tb_str_append(out, "#compdef timbre\n"
                        "# Completion of timbre for zsh: save it as _timbre in a folder of $fpath\n"
-                       "_timbre()\n{\n    local -a commands\n    local -A opt_args\n    local i "
+                       "\n");
+    append_models_function(out);
+    tb_str_append(out, "_timbre()\n{\n    local -a commands\n    local -A opt_args\n    local i "
                        "command='' state line context\n"
                        "    commands=(\n");
     for (size_t i = 0; i < n; i++) {
@@ -427,6 +462,23 @@ static void append_fish_setting_values(tb_str *out)
     }
 }
 
+/* Inside double quotes of fish. */
+static void append_fish_models(tb_str *out)
+{
+    static const char seen[] = "complete -c timbre -n '__fish_seen_subcommand_from models; and "
+                               "__fish_seen_subcommand_from %s' ";
+    tb_str_appendf(out, seen, named_actions);
+    tb_str_append(out, "-a \"(timbre models --json 2>/dev/null | ");
+    for (const char *at = name_pattern; *at != '\0'; at++) {
+        if (strchr("\"\\$", *at) != NULL)
+            tb_str_append(out, "\\");
+        tb_str_append_bytes(out, at, 1);
+    }
+    tb_str_append(out, ")\"\n");
+    tb_str_appendf(out, seen, "add convert");
+    tb_str_append(out, "-F\n");
+}
+
 static void append_fish_operands(tb_str *out, const tb_command *command, const char *condition)
 {
     if (command->operand_kind == TB_OPERAND_FILE) {
@@ -446,6 +498,8 @@ static void append_fish_operands(tb_str *out, const tb_command *command, const c
         return;
     if (command->operand_kind == TB_OPERAND_CONFIG)
         append_fish_setting_values(out);
+    if (command->operand_kind == TB_OPERAND_MODELS)
+        append_fish_models(out);
     tb_str_appendf(out, "complete -c timbre%s -a '", condition);
     append_words(out, command->operand_choices);
     if (command->operand_kind == TB_OPERAND_CONFIG) {

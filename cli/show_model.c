@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/paths.h"
 #include "cli/text.h"
 #include "timbre/model.h"
 
@@ -28,20 +27,36 @@ static bool is_bytes(const char *name)
     return n >= 5 && strcmp(name + n - 5, "bytes") == 0;
 }
 
-/* Members of an object, one a line, those of objects inside them indented. */
+/* How many files and bytes; --json has their names. */
+static void print_files(const json_t *files)
+{
+    const json_t *file;
+    size_t i;
+    double n_bytes = 0;
+    json_array_foreach((json_t *)files, i, file)
+        n_bytes += (double)json_integer_value(json_object_get(file, "bytes"));
+    printf("%zu, %.2f MB", json_array_size(files), n_bytes / 1e6);
+}
+
+/* Members of an object, one a line, those of objects inside them indented; what is not known is
+ * left out. */
 static void print_object(const json_t *object, int indent)
 {
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)object, name, value)
     {
+        if (json_is_null(value))
+            continue;
         printf("%*s%-*s ", indent, "", NAME_COLUMNS - indent, name);
         if (json_is_object(value)) {
             printf("\n");
             print_object(value, indent + 2);
             continue;
         }
-        if (is_bytes(name) && json_is_integer(value))
+        if (strcmp(name, "files") == 0)
+            print_files(value);
+        else if (is_bytes(name) && json_is_integer(value))
             printf("%.2f MB", (double)json_integer_value(value) / 1e6);
         else
             print_value(value);
@@ -49,15 +64,18 @@ static void print_object(const json_t *object, int indent)
     }
 }
 
-int tb_show_model(tb_app *app, const char *path)
+void tb_show_facts(const json_t *facts)
+{
+    print_object(facts, 0);
+}
+
+int tb_show_model(tb_app *app, const tb_model_choice *model)
 {
     tb_error err = {0};
-    char *text = NULL;
-    char *tokenizer = NULL;
-    tb_status st = tb_path_expand("tokenizer", tb_settings_text(&app->settings, "engine.tokenizer"),
-                                  &tokenizer, &err);
+    char *text = NULL, *tokenizer = NULL;
+    tb_status st = tb_model_choice_tokenizer(app, model, &tokenizer, &err);
     if (st == TIMBRE_OK)
-        st = timbre_model_describe(path, tokenizer, &text, &err);
+        st = timbre_model_describe(model->path, tokenizer, &text, &err);
     json_t *facts = text == NULL ? NULL : json_loads(text, 0, NULL);
     if (st == TIMBRE_OK && facts == NULL)
         st = tb_fail(&err, TIMBRE_NO_MEMORY, "no memory for the model's facts");

@@ -16,7 +16,6 @@
 #include "engine/base/utf8.h"
 #include "timbre/audio.h"
 #include "timbre/engine.h"
-#include "timbre/model.h"
 
 static tb_status load_sidecar_recipe(const char *path, char **out, tb_error *err)
 {
@@ -71,30 +70,6 @@ static tb_status load_from(tb_take_request *t, const char *path, tb_error *err)
     return st;
 }
 
-/* A path of the settings may begin with "~/". */
-static tb_status set_model(timbre_request *request, const char *place, tb_error *err)
-{
-    char *path = NULL;
-    tb_status st = tb_path_expand("model", place, &path, err);
-    if (st == TIMBRE_OK)
-        st = timbre_request_set(request, "model_id", path, err);
-    free(path);
-    return st;
-}
-
-/* A recipe has the name of a model and not its place: where the model of the command line or the
- * settings has that name, it is the one. */
-static tb_status place_model(tb_app *app, timbre_request *request, tb_error *err)
-{
-    char name[TB_MODEL_ID_MAX_BYTES + 1];
-    const char *flag = tb_args_value(&app->args, "model");
-    const char *place = flag != NULL ? flag : tb_settings_text(&app->settings, "generate.model");
-    timbre_model_name(place, name, sizeof name);
-    if (strcmp(name, timbre_request_text(request, "model_id")) != 0)
-        return TIMBRE_OK;
-    return set_model(request, place, err);
-}
-
 /* The recipe's model is nowhere: what was it, and how can it be told where it is? */
 static tb_status explain_model(const tb_take_request *t, tb_error *err)
 {
@@ -114,6 +89,39 @@ static tb_status explain_model(const tb_take_request *t, tb_error *err)
     return TIMBRE_MODEL_MISSING;
 }
 
+/* The recipe's model is the one of that name here; all else is chosen as for any take. Another
+ * model than the recipe's makes it no repeat. */
+static tb_status choose_model(tb_app *app, tb_take_request *t, tb_error *err)
+{
+    bool is_known;
+    const char *recorded = NULL;
+    if (t->from_recipe != NULL && timbre_request_has(t->request, "model_id"))
+        recorded = timbre_request_text(t->request, "model_id");
+    tb_status st;
+    if (recorded != NULL && tb_args_value(&app->args, "model") == NULL) {
+        st = tb_model_choose_recorded(app, recorded, &t->choice, &is_known, err);
+        return st == TIMBRE_MODEL_MISSING && !is_known ? explain_model(t, err) : st;
+    }
+    st = tb_model_choose(app, &t->choice, err);
+    if (st == TIMBRE_OK && recorded != NULL)
+        t->is_repeat = t->is_repeat && strcmp(recorded, t->choice.name) == 0;
+    return st;
+}
+
+/* Also says which neural model answers unasked: nobody should take it for the sketch. */
+static tb_status apply_model(tb_app *app, tb_take_request *t, tb_error *err)
+{
+    const tb_model_choice *choice = &t->choice;
+    if (choice->why != NULL && !choice->is_named && choice->path != NULL)
+        tb_app_note(app, "the model %s answers", choice->name);
+    if (choice->why != NULL)
+        tb_app_detail(app, "the model is %s: %s", choice->name, choice->why);
+    tb_status st = tb_model_choice_apply(choice, t->request, err);
+    if (st != TIMBRE_OK && tb_args_value(&app->args, "model") != NULL)
+        tb_field_error_rename(err, "model_id", "--model");
+    return st;
+}
+
 /* Settings that are no built-in values; those leave the decision to the engine. */
 static tb_status apply_settings(tb_app *app, timbre_request *request, tb_error *err)
 {
@@ -123,10 +131,9 @@ static tb_status apply_settings(tb_app *app, timbre_request *request, tb_error *
         if (table[i].field == NULL || app->settings.text[i] == NULL ||
             app->settings.origin[i] == TB_ORIGIN_FLAG)
             continue;
-        bool is_model = strcmp(table[i].field, "model_id") == 0;
-        tb_status st = is_model ? set_model(request, app->settings.text[i], err)
-                                : timbre_request_set(request, table[i].field, app->settings.text[i],
-                                                     err);
+        if (strcmp(table[i].field, "model_id") == 0)
+            continue; /* see choose_model */
+        tb_status st = timbre_request_set(request, table[i].field, app->settings.text[i], err);
         if (st != TIMBRE_OK)
             return st;
     }
@@ -178,9 +185,9 @@ static tb_status apply_flags(tb_app *app, timbre_request *request, tb_error *err
 {
     const tb_args *args = &app->args;
     for (size_t i = 0; i < args->n_items; i++) {
-        if (args->items[i].option.field == NULL)
-            continue;
         const tb_option *option = &args->items[i].option;
+        if (option->field == NULL || strcmp(option->field, "model_id") == 0)
+            continue; /* the model: see choose_model */
         tb_status st = timbre_request_set(request, option->field, args->items[i].value, err);
         if (st != TIMBRE_OK) {
             char shown[40];
@@ -234,8 +241,6 @@ static tb_status fill(tb_app *app, tb_take_request *t, tb_error *err)
     if (st != TIMBRE_OK)
         return st;
     st = from != NULL ? load_from(t, from, err) : apply_settings(app, t->request, err);
-    if (st == TIMBRE_OK && from != NULL)
-        st = place_model(app, t->request, err);
     char *before = st == TIMBRE_OK ? timbre_request_format(t->request) : NULL;
     if (st == TIMBRE_OK)
         st = apply_path(app, t->request, err);
@@ -250,10 +255,12 @@ static tb_status fill(tb_app *app, tb_take_request *t, tb_error *err)
     free(after);
     if (st == TIMBRE_OK)
         st = require_prompt(t->request, err);
+    if (st == TIMBRE_OK)
+        st = choose_model(app, t, err);
+    if (st == TIMBRE_OK)
+        st = apply_model(app, t, err);
     if (st == TIMBRE_OK && (st = timbre_request_resolve(t->request, err)) != TIMBRE_OK)
         tb_field_error_explain(err, app);
-    if (st == TIMBRE_MODEL_MISSING && t->is_repeat)
-        st = explain_model(t, err);
     return st;
 }
 
@@ -270,5 +277,6 @@ void tb_take_request_deinit(tb_take_request *t)
 {
     timbre_request_free(t->request);
     free(t->from_recipe);
+    tb_model_choice_deinit(&t->choice);
     *t = (tb_take_request){0};
 }

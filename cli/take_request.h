@@ -6,11 +6,13 @@
 #define TB_CLI_TAKE_REQUEST_H
 
 #include "cli/app.h"
+#include "cli/model_choice.h"
 #include "timbre/request.h"
 
 typedef struct tb_take_request {
     timbre_request *request; /* owned, resolved */
     char *from_recipe;       /* owned: the recipe of --from; NULL without it */
+    tb_model_choice choice;  /* the model, which the request has too */
     bool is_repeat;          /* --from and nothing changed: the samples should come out the same */
 } tb_take_request;
 

@@ -27,6 +27,19 @@ static void build_environment(tb_page *page)
         {"EDITOR, VISUAL", "Editor of timbre config edit; VISUAL comes first."},
         {"XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_CONFIG_DIRS",
          "Places of settings and data, on macOS too."},
+        {"HF_HUB_CACHE, HF_HOME",
+         "Where models lie: HF_HUB_CACHE, else hub in HF_HOME, else ~/.cache/huggingface/hub."},
+        {"HF_TOKEN, HF_TOKEN_PATH",
+         "Access token of the Hub, or the file that holds it (default HF_HOME/token), for models "
+         "that ask for one."},
+        {"HF_ENDPOINT", "Another hub than https://huggingface.co."},
+        {"HF_HUB_OFFLINE", "With 1 nothing is asked of the network."},
+        {"http_proxy, https_proxy, no_proxy", "Proxies for fetching models, and hosts without."},
+        {"TIMBRE_HUB_RETRY_S",
+         "Pause before a fetch is tried again, doubled each time (default 1)."},
+        {"TIMBRE_HUB_STALL_S",
+         "A connection that brings almost nothing for so long is cut (default 30)."},
+        {"PAGER", "Shows the text of a licence; without it less."},
         {"SDL_AUDIODRIVER", "Sound driver of timbre play, for SDL2."},
     };
     size_t n;
@@ -47,6 +60,9 @@ static void build_files(tb_page *page)
         {"~/Music/Timbre", "Takes, in a folder for each day."},
         {"TAKE.wav.json",
          "The sidecar of TAKE.wav: id, time, recipe, what was understood, timings."},
+        {"~/.cache/huggingface/hub", "Models, shared with other programs; see timbre models path."},
+        {"~/.local/share/timbre/models",
+         "What Timbre fetched, file by file with SHA-256, and the licences that you accepted."},
         {"~/.local/share/timbre/inbox", "Notes about takes, for the history."},
     };
     add_rows(page, rows, LENGTH(rows));

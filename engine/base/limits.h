@@ -75,6 +75,9 @@ enum {
 
 #define TB_NEURAL_MAX_SECONDS 20.4 /* of such a picture, with Riffusion's 10 ms a pixel */
 
+/* Of a file of weights that is written: eight times the largest of the family. */
+#define TB_SAFETENSORS_MAX_BYTES ((int64_t)64 << 30)
+
 #define TB_SEED_MAX 9007199254740991LL /* 2^53-1: exact in a JSON number */
 
 /* Of a sample, in units of 16-bit samples: 33 million times full scale, 150 dB above it, beyond any

@@ -214,8 +214,7 @@ static tb_status open_networks(tb_model *model, tb_error *err)
 
 /* ---- model ---- */
 
-static tb_status open_model(tb_model *model, const char *path, const char *tokenizer_dir,
-                            tb_error *err)
+static tb_status open_all(tb_model *model, const char *path, tb_error *err)
 {
     if (!tb_model_has_path(path)) {
         tb_status st = tb_fail(err, TIMBRE_MODEL_MISSING, "there is no model at '%s'", path);
@@ -236,22 +235,36 @@ static tb_status open_model(tb_model *model, const char *path, const char *token
         st = read_scheduler(model, err);
     if (st == TIMBRE_OK)
         st = read_timbre(model, err);
-    if (st == TIMBRE_OK)
-        st = open_networks(model, err);
-    return st == TIMBRE_OK ? tb_model_find_tokenizer(model, tokenizer_dir, err) : st;
+    return st == TIMBRE_OK ? open_networks(model, err) : st;
 }
 
-tb_status tb_model_open(const char *path, const char *tokenizer_dir, tb_model **out, tb_error *err)
+static tb_status open_model(const char *path, const char *tokenizer_dir, bool needs_vocabulary,
+                            tb_model **out, tb_error *err)
 {
     tb_model *model = calloc(1, sizeof *model);
     if (model == NULL)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a model");
-    tb_status st = open_model(model, path, tokenizer_dir, err);
+    tb_status st = open_all(model, path, err);
+    if (st == TIMBRE_OK) {
+        st = tb_model_find_tokenizer(model, tokenizer_dir, err);
+        if (st == TIMBRE_MODEL_MISSING && !needs_vocabulary)
+            st = TIMBRE_OK;
+    }
     if (st == TIMBRE_OK)
         *out = model;
     else
         tb_model_close(model);
     return st;
+}
+
+tb_status tb_model_open(const char *path, const char *tokenizer_dir, tb_model **out, tb_error *err)
+{
+    return open_model(path, tokenizer_dir, true, out, err);
+}
+
+tb_status tb_model_open_networks(const char *path, tb_model **out, tb_error *err)
+{
+    return open_model(path, NULL, false, out, err);
 }
 
 void tb_model_close(tb_model *model)

@@ -24,6 +24,8 @@ typedef struct tb_model tb_model;
  */
 TB_MUST_USE tb_status tb_model_open(const char *path, const char *tokenizer_dir, tb_model **out,
                                     tb_error *err);
+/* The same of a model whose vocabulary may be missing: tb_model_tokenizer_dir is then NULL. */
+TB_MUST_USE tb_status tb_model_open_networks(const char *path, tb_model **out, tb_error *err);
 void tb_model_close(tb_model *model); /* accepts NULL */
 
 const tb_text_config *tb_model_text_config(const tb_model *model);
@@ -63,8 +65,8 @@ TB_MUST_USE tb_status tb_model_sha256(tb_model *model, const tb_progress *progre
 void tb_model_begin_sha256(tb_model *model);
 /* Forgets what was begun and not asked for. Accepts NULL. */
 void tb_model_stop_sha256(tb_model *model);
-/* For `show`: {"path","format","components":{"text_encoder":{...},...},"licence",...}; new, or NULL
- * for memory. */
+/* For `show`: {"path","format","components":{"text_encoder":{...},...},"licence",...,
+ * "files":[{"name","path","bytes"},...]}, the files that matter; new, or NULL for memory. */
 json_t *tb_model_describe(tb_model *model);
 
 #endif

@@ -139,10 +139,26 @@ static json_t *native_width_of(const tb_model *model)
 }
 
 /* Paths need not be UTF-8, which JSON is. */
-static json_t *path_of(const tb_model *model)
+static json_t *json_of_path(const char *path)
 {
-    json_t *path = json_string(model->path);
-    return path != NULL ? path : json_string("(a path that is not UTF-8)");
+    json_t *json = json_string(path);
+    return json != NULL ? json : json_string("(a path that is not UTF-8)");
+}
+
+static json_t *files_of(const tb_model *model)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < model->n_files; i++) {
+        const tb_model_file *file = &model->files[i];
+        if (json_array_append_new(list,
+                                  json_pack("{s:o, s:o, s:I}", "name", json_of_path(file->name),
+                                            "path", json_of_path(file->path), "bytes",
+                                            (json_int_t)file->stamp.len_bytes)) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
 }
 
 static json_t *name_of(const tb_model *model)
@@ -153,12 +169,12 @@ static json_t *name_of(const tb_model *model)
 
 json_t *tb_model_describe(tb_model *model)
 {
-    return json_pack("{s:o, s:o, s:s, s:o, s:s, s:o, s:{s:o, s:o, s:o}}", "path", path_of(model),
-                     "name", name_of(model), "format",
+    return json_pack("{s:o, s:o, s:s, s:o, s:s, s:o, s:{s:o, s:o, s:o}, s:o}", "path",
+                     json_of_path(model->path), "name", name_of(model), "format",
                      model->is_single ? "single file" : "diffusers folder", "licence",
                      licence_of(model), "prediction_type", prediction_of(model), "native_width",
                      native_width_of(model), "components", tb_network_name(TB_NETWORK_TEXT),
                      component_of(model, TB_NETWORK_TEXT), tb_network_name(TB_NETWORK_UNET),
                      component_of(model, TB_NETWORK_UNET), tb_network_name(TB_NETWORK_VAE),
-                     component_of(model, TB_NETWORK_VAE));
+                     component_of(model, TB_NETWORK_VAE), "files", files_of(model));
 }

@@ -10,13 +10,17 @@ typedef struct {
     const char *from, *to;
 } swap;
 
-/* A resnet's layers, UNet and VAE. */
-static const swap resnet_swaps[] = {
-    {"in_layers.0.", "norm1."},          {"in_layers.2.", "conv1."},
-    {"emb_layers.1.", "time_emb_proj."}, {"out_layers.0.", "norm2."},
-    {"out_layers.3.", "conv2."},         {"skip_connection.", "conv_shortcut."},
-    {"nin_shortcut.", "conv_shortcut."}, {NULL, NULL},
+/* A resnet's layers. */
+static const swap unet_resnet_swaps[] = {
+    {"in_layers.0.", "norm1."},
+    {"in_layers.2.", "conv1."},
+    {"emb_layers.1.", "time_emb_proj."},
+    {"out_layers.0.", "norm2."},
+    {"out_layers.3.", "conv2."},
+    {"skip_connection.", "conv_shortcut."},
+    {NULL, NULL},
 };
+static const swap vae_resnet_swaps[] = {{"nin_shortcut.", "conv_shortcut."}, {NULL, NULL}};
 
 /* The VAE's attention: the original's, then diffusers' before 0.15. */
 static const swap attention_swaps[] = {
@@ -28,7 +32,8 @@ static const swap attention_swaps[] = {
 typedef enum { PLACE_NONE, PLACE_INPUT, PLACE_OUTPUT, PLACE_SAME, PLACE_REVERSED } place_kind;
 
 /* '#' in `from` is an index; in `to`, '@' is the block and '#' the layer that it means. What
- * follows is the tail, which has its own swaps. The first rule that fits counts. */
+ * follows is the tail, which has its own swaps. The first rule that fits counts, in both
+ * directions. */
 typedef struct {
     tb_network network;
     const char *from, *to;
@@ -43,28 +48,30 @@ static const rule rules[] = {
     {UNET, "time_embed.2.", "time_embedding.linear_2.", PLACE_NONE, NULL},
     {UNET, "out.0.", "conv_norm_out.", PLACE_NONE, NULL},
     {UNET, "out.2.", "conv_out.", PLACE_NONE, NULL},
-    {UNET, "middle_block.0.", "mid_block.resnets.0.", PLACE_NONE, resnet_swaps},
+    {UNET, "middle_block.0.", "mid_block.resnets.0.", PLACE_NONE, unet_resnet_swaps},
     {UNET, "middle_block.1.", "mid_block.attentions.0.", PLACE_NONE, NULL},
-    {UNET, "middle_block.2.", "mid_block.resnets.1.", PLACE_NONE, resnet_swaps},
+    {UNET, "middle_block.2.", "mid_block.resnets.1.", PLACE_NONE, unet_resnet_swaps},
     {UNET, "input_blocks.0.0.", "conv_in.", PLACE_NONE, NULL},
     {UNET, "input_blocks.#.0.op.", "down_blocks.@.downsamplers.0.conv.", PLACE_INPUT, NULL},
-    {UNET, "input_blocks.#.0.", "down_blocks.@.resnets.#.", PLACE_INPUT, resnet_swaps},
+    {UNET, "input_blocks.#.0.", "down_blocks.@.resnets.#.", PLACE_INPUT, unet_resnet_swaps},
     {UNET, "input_blocks.#.1.", "down_blocks.@.attentions.#.", PLACE_INPUT, NULL},
     {UNET, "output_blocks.#.1.conv.", "up_blocks.@.upsamplers.0.conv.", PLACE_OUTPUT, NULL},
     {UNET, "output_blocks.#.2.conv.", "up_blocks.@.upsamplers.0.conv.", PLACE_OUTPUT, NULL},
-    {UNET, "output_blocks.#.0.", "up_blocks.@.resnets.#.", PLACE_OUTPUT, resnet_swaps},
+    {UNET, "output_blocks.#.0.", "up_blocks.@.resnets.#.", PLACE_OUTPUT, unet_resnet_swaps},
     {UNET, "output_blocks.#.1.", "up_blocks.@.attentions.#.", PLACE_OUTPUT, NULL},
     {VAE, "encoder.norm_out.", "encoder.conv_norm_out.", PLACE_NONE, NULL},
     {VAE, "decoder.norm_out.", "decoder.conv_norm_out.", PLACE_NONE, NULL},
-    {VAE, "encoder.mid.block_1.", "encoder.mid_block.resnets.0.", PLACE_NONE, resnet_swaps},
-    {VAE, "encoder.mid.block_2.", "encoder.mid_block.resnets.1.", PLACE_NONE, resnet_swaps},
+    {VAE, "encoder.mid.block_1.", "encoder.mid_block.resnets.0.", PLACE_NONE, vae_resnet_swaps},
+    {VAE, "encoder.mid.block_2.", "encoder.mid_block.resnets.1.", PLACE_NONE, vae_resnet_swaps},
     {VAE, "encoder.mid.attn_1.", "encoder.mid_block.attentions.0.", PLACE_NONE, attention_swaps},
-    {VAE, "decoder.mid.block_1.", "decoder.mid_block.resnets.0.", PLACE_NONE, resnet_swaps},
-    {VAE, "decoder.mid.block_2.", "decoder.mid_block.resnets.1.", PLACE_NONE, resnet_swaps},
+    {VAE, "decoder.mid.block_1.", "decoder.mid_block.resnets.0.", PLACE_NONE, vae_resnet_swaps},
+    {VAE, "decoder.mid.block_2.", "decoder.mid_block.resnets.1.", PLACE_NONE, vae_resnet_swaps},
     {VAE, "decoder.mid.attn_1.", "decoder.mid_block.attentions.0.", PLACE_NONE, attention_swaps},
-    {VAE, "encoder.down.#.block.#.", "encoder.down_blocks.@.resnets.#.", PLACE_SAME, resnet_swaps},
+    {VAE, "encoder.down.#.block.#.", "encoder.down_blocks.@.resnets.#.", PLACE_SAME,
+     vae_resnet_swaps},
     {VAE, "encoder.down.#.downsample.", "encoder.down_blocks.@.downsamplers.0.", PLACE_SAME, NULL},
-    {VAE, "decoder.up.#.block.#.", "decoder.up_blocks.@.resnets.#.", PLACE_REVERSED, resnet_swaps},
+    {VAE, "decoder.up.#.block.#.", "decoder.up_blocks.@.resnets.#.", PLACE_REVERSED,
+     vae_resnet_swaps},
     {VAE, "decoder.up.#.upsample.", "decoder.up_blocks.@.upsamplers.0.", PLACE_REVERSED, NULL},
     {VAE, "encoder.mid_block.attentions.0.", "encoder.mid_block.attentions.0.", PLACE_NONE,
      attention_swaps},
@@ -93,7 +100,7 @@ static bool match(const char *from, const char *name, int index[2], const char *
     int n = 0;
     index[0] = index[1] = 0;
     for (; *from != '\0'; from++) {
-        if (*from != '#') {
+        if (*from != '#' && *from != '@') {
             if (*name++ != *from)
                 return false;
             continue;
@@ -198,13 +205,131 @@ bool tb_ldm_translate(const tb_ldm_layout *layout, tb_network network, const cha
     return len >= 0 && len < TB_TENSOR_NAME_MAX_BYTES;
 }
 
+/* ---- from today's names to the original's ---- */
+
+static void raise_to(int *n, int least)
+{
+    if (*n < least)
+        *n = least;
+}
+
+void tb_ldm_blocks_add(tb_ldm_blocks *blocks, const char *name)
+{
+    int index[2];
+    const char *tail;
+    if (match("down_blocks.@.resnets.#.", name, index, &tail))
+        raise_to(&blocks->n_down[index[0]], index[1] + 1);
+    if (match("down_blocks.@.downsamplers.0.", name, index, &tail))
+        blocks->has_sampler[index[0]] = true;
+    if (match("up_blocks.@.resnets.#.", name, index, &tail))
+        raise_to(&blocks->n_up[index[0]], index[1] + 1);
+    if (match("up_blocks.@.attentions.#.", name, index, &tail))
+        blocks->has_attention_up[index[0]] = true;
+    if (match("decoder.up_blocks.@.", name, index, &tail))
+        raise_to(&blocks->n_decoder, index[0] + 1);
+}
+
+/* The number in the flat list of the original's UNet; a layer past the last is a block's sampler:
+ * one of its own on the way down, behind the last layer on the way up. */
+static int input_of(const tb_ldm_blocks *blocks, int block, int layer)
+{
+    int at = 1; /* input_blocks.0 is conv_in */
+    for (int i = 0; i < block; i++)
+        at += blocks->n_down[i] + blocks->has_sampler[i];
+    return at + layer;
+}
+
+static int output_of(const tb_ldm_blocks *blocks, int block, int layer)
+{
+    int at = 0;
+    for (int i = 0; i < block; i++)
+        at += blocks->n_up[i];
+    return at + layer;
+}
+
+/* What an index of the rule's `from` is. */
+static void place_back(const tb_ldm_blocks *blocks, const rule *r, int index[2])
+{
+    bool has_layer = strchr(r->to, '#') != NULL;
+    int block = index[0], layer = index[1];
+    switch (r->place) {
+    case PLACE_INPUT:
+        index[0] = input_of(blocks, block, has_layer ? layer : blocks->n_down[block]);
+        break;
+    case PLACE_OUTPUT:
+        index[0] = output_of(blocks, block, has_layer ? layer : blocks->n_up[block] - 1);
+        break;
+    case PLACE_REVERSED:
+        index[0] = blocks->n_decoder - 1 - block;
+        break;
+    default:
+        break;
+    }
+}
+
+/* Two rules have an up-sampler: behind an attention it is the third of its list. */
+static bool fits_back(const tb_ldm_blocks *blocks, const rule *r, int block)
+{
+    bool is_third = strcmp(r->from, "output_blocks.#.2.conv.") == 0;
+    bool is_second = strcmp(r->from, "output_blocks.#.1.conv.") == 0;
+    return (!is_second && !is_third) || blocks->has_attention_up[block] == is_third;
+}
+
+static size_t format_index(const char *from, const int index[2], char *out, size_t cap)
+{
+    size_t len = 0;
+    for (int n = 0; *from != '\0' && len < cap; from++) {
+        if (*from == '#')
+            len += (size_t)snprintf(out + len, cap - len, "%d", index[n++]);
+        else
+            len += (size_t)snprintf(out + len, cap - len, "%c", *from);
+    }
+    return len;
+}
+
+static const char *const prefixes[TB_NETWORK_COUNT] = {
+    [TB_NETWORK_TEXT] = "cond_stage_model.transformer.",
+    [TB_NETWORK_UNET] = "model.diffusion_model.",
+    [TB_NETWORK_VAE] = "first_stage_model.",
+};
+
+static bool apply_back(const rule *r, const int index[2], const char *tail, char *out)
+{
+    size_t cap = TB_TENSOR_NAME_MAX_BYTES;
+    const char *from = "";
+    for (const swap *s = r->tails; s != NULL && s->from != NULL; s++) {
+        size_t len = strlen(s->to);
+        if (strncmp(tail, s->to, len) == 0) {
+            from = s->from;
+            tail += len;
+            break;
+        }
+    }
+    size_t at = (size_t)snprintf(out, cap, "%s", prefixes[r->network]);
+    at += format_index(r->from, index, out + at, cap - at);
+    return at < cap && (size_t)snprintf(out + at, cap - at, "%s%s", from, tail) < cap - at;
+}
+
+bool tb_ldm_original(const tb_ldm_blocks *blocks, tb_network network, const char *name,
+                     char out[TB_TENSOR_NAME_MAX_BYTES])
+{
+    for (size_t i = 0; i < COUNT(rules); i++) {
+        int index[2];
+        const char *tail;
+        if (rules[i].network != network || !match(rules[i].to, name, index, &tail) ||
+            !fits_back(blocks, &rules[i], index[0]))
+            continue;
+        place_back(blocks, &rules[i], index);
+        return apply_back(&rules[i], index, tail, out);
+    }
+    int len = snprintf(out, TB_TENSOR_NAME_MAX_BYTES, "%s%s", prefixes[network], name);
+    return len >= 0 && len < TB_TENSOR_NAME_MAX_BYTES;
+}
+
+/* ---- what a checkpoint has ---- */
+
 const char *tb_ldm_name_inside(tb_network network, const char *name)
 {
-    static const char *const prefixes[TB_NETWORK_COUNT] = {
-        [TB_NETWORK_TEXT] = "cond_stage_model.transformer.",
-        [TB_NETWORK_UNET] = "model.diffusion_model.",
-        [TB_NETWORK_VAE] = "first_stage_model.",
-    };
     return begins_with(name, prefixes[network]) ? name + strlen(prefixes[network]) : NULL;
 }
 

@@ -33,6 +33,23 @@ void tb_ldm_layout_settle(tb_ldm_layout *layout);
 bool tb_ldm_translate(const tb_ldm_layout *layout, tb_network network, const char *name,
                       char out[TB_TENSOR_NAME_MAX_BYTES]);
 
+/* Of the other direction: zeroed, then told all names of a network as today's diffusers has them.
+ */
+typedef struct tb_ldm_blocks {
+    int n_down[TB_LDM_MAX_INDEX], n_up[TB_LDM_MAX_INDEX]; /* resnets of the UNet's blocks */
+    bool has_sampler[TB_LDM_MAX_INDEX];                   /* down_blocks.N has a down-sampler */
+    bool has_attention_up[TB_LDM_MAX_INDEX];
+    int n_decoder; /* blocks of the VAE's decoder */
+} tb_ldm_blocks;
+
+void tb_ldm_blocks_add(tb_ldm_blocks *blocks, const char *name);
+
+/* The inverse of tb_ldm_translate: what a tensor is called in a single-file checkpoint of Stable
+ * Diffusion 1.x, prefix included. `name` is one of a network that tb_model_open knows; false when
+ * the result is too long. */
+bool tb_ldm_original(const tb_ldm_blocks *blocks, tb_network network, const char *name,
+                     char out[TB_TENSOR_NAME_MAX_BYTES]);
+
 /* What follows a checkpoint's prefix of this network ("model.diffusion_model."), or NULL. */
 const char *tb_ldm_name_inside(tb_network network, const char *name);
 /* Of training or another network, known not to matter: EMA copies, schedules, safety checkers. */

@@ -194,6 +194,12 @@ tb_status tb_parameters_get(tb_parameters *parameters, const char *name, int ran
     return TIMBRE_OK;
 }
 
+const tb_tensor *tb_parameters_at(const tb_parameters *parameters, size_t i, const char **name)
+{
+    *name = parameters->all[i].name;
+    return parameters->all[i].source;
+}
+
 tb_status tb_parameters_check_extra(const tb_parameters *parameters, tb_error *err)
 {
     const parameter *first = NULL;

@@ -42,6 +42,9 @@ void tb_parameters_free(tb_parameters *parameters); /* accepts NULL */
 TB_MUST_USE tb_status tb_parameters_get(tb_parameters *parameters, const char *name, int rank,
                                         const int64_t *shape, const tb_tensor **out, tb_error *err);
 bool tb_parameters_has(const tb_parameters *parameters, const char *name);
+/* The i-th by today's names, i below tb_parameters_measure().n_tensors, as the file has it; *name
+ * is valid until free. */
+const tb_tensor *tb_parameters_at(const tb_parameters *parameters, size_t i, const char **name);
 /* BAD_FILE names the first that nobody asked for, and how many there are. Lists of what a network
  * wants come from a loading of it. */
 TB_MUST_USE tb_status tb_parameters_check_extra(const tb_parameters *parameters, tb_error *err);

@@ -49,6 +49,13 @@ bool tb_tensor_is_contiguous(const tb_tensor *tensor);
  * integers converted. at + n <= n_elements. */
 void tb_tensor_read(const tb_tensor *tensor, int64_t at, int64_t n, float *out);
 
+/* The same elements as they are stored: n * tb_dtype_size bytes; `out` is aligned for the type. */
+void tb_tensor_copy(const tb_tensor *tensor, int64_t at, int64_t n, void *out);
+
+/* The half nearest to a float, ties to even; beyond 65504 infinity, a NaN with the upper bits of
+ * its payload. The inverse of what tb_tensor_read does to halves, for all 65,536 of them. */
+uint16_t tb_half_of_float(float value);
+
 /* "[320, 4, 3, 3]" for messages; cuts what does not fit. */
 void tb_shape_format(const int64_t *shape, int rank, char *out, size_t cap);
 

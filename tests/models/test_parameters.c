@@ -34,6 +34,22 @@ static const char *next_line(const char *lines, char old[256], char new[256])
     return lines + n + 1;
 }
 
+/* The other direction. */
+static void check_originals(const section *s)
+{
+    static const char *const prefixes[] = {"cond_stage_model.transformer.",
+                                           "model.diffusion_model.", "first_stage_model."};
+    char old[256], new[256], got[TB_TENSOR_NAME_MAX_BYTES], want[600];
+    tb_ldm_blocks blocks = {0};
+    for (const char *at = s->lines; (at = next_line(at, old, new)) != NULL;)
+        tb_ldm_blocks_add(&blocks, new);
+    for (const char *at = s->lines; (at = next_line(at, old, new)) != NULL;) {
+        snprintf(want, sizeof want, "%s%s", prefixes[s->network], old);
+        assert_true(tb_ldm_original(&blocks, s->network, new, got));
+        assert_string_equal(got, want);
+    }
+}
+
 /* All pairs of a section; returns how many. */
 static int check_section(const section *s)
 {
@@ -65,6 +81,7 @@ static void test_names_of_checkpoints(void **state)
         at = strchr(at, '\n') + 1;
         s.lines = at;
         n += check_section(&s);
+        check_originals(&s);
     }
     assert_int_equal(n_sections, 4);
     assert_int_equal(n, 783); /* lines that are not titles */

@@ -1,0 +1,88 @@
+/* timbre models show: what is known of a model, what of it is here, and what the weights are. */
+#include <jansson.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/model_choice.h"
+#include "cli/models.h"
+#include "cli/show_model.h"
+#include "timbre/model.h"
+
+tb_status tb_models_describe(tb_app *app, const char *path, const char *tokenizer, char **facts,
+                             tb_error *err)
+{
+    tb_model_choice choice = {.tokenizer = (char *)(uintptr_t)tokenizer}; /* only read */
+    char *vocabulary = NULL;
+    *facts = NULL;
+    tb_status st = tb_model_choice_tokenizer(app, &choice, &vocabulary, err);
+    if (st == TIMBRE_OK)
+        st = timbre_model_describe(path, vocabulary, facts, err);
+    free(vocabulary);
+    return st;
+}
+
+static json_t *commands_of(const tb_installed *model)
+{
+    bool is_to_fetch = model->state != TB_INSTALLED_WHOLE &&
+                       model->provenance != TB_PROVENANCE_ADDED;
+    return is_to_fetch ? json_sprintf("timbre models pull %s", model->name) : json_null();
+}
+
+/* Facts of the weights are added where the model is whole. New reference. */
+static json_t *facts_of(tb_models *m, const tb_installed *model, const char *tokenizer,
+                        bool is_default, tb_error *err)
+{
+    char *text = NULL;
+    json_t *weights = json_null();
+    if (model->state == TB_INSTALLED_WHOLE) {
+        if (tb_models_describe(m->app, model->path, tokenizer, &text, err) != TIMBRE_OK)
+            return NULL;
+        weights = json_loads(text, 0, NULL);
+        free(text);
+    }
+    json_t *facts = tb_models_to_json(model, is_default);
+    const tb_known_model *known = model->known;
+    tb_licence licence = tb_licence_get(model->licence);
+    bool is_whole =
+        facts != NULL && weights != NULL &&
+        json_object_set_new(facts, "licence_title", tb_text_or_null(licence.title)) == 0 &&
+        json_object_set_new(facts, "licence_asks", tb_text_or_null(licence.plain)) == 0 &&
+        json_object_set_new(facts, "native_seconds",
+                            known != NULL ? json_real(known->native_seconds) : json_null()) == 0 &&
+        json_object_set_new(facts, "commit", tb_text_or_null(model->commit)) == 0 &&
+        json_object_set_new(facts, "tokenizer", tb_text_or_null(model->tokenizer)) == 0 &&
+        json_object_set_new(facts, "fetch", commands_of(model)) == 0 &&
+        json_object_set(facts, "weights", weights) == 0;
+    json_decref(weights);
+    if (is_whole)
+        return facts;
+    json_decref(facts);
+    (void)tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the model's facts");
+    return NULL;
+}
+
+tb_status tb_models_show(tb_models *m, int *exit_code, tb_error *err)
+{
+    (void)exit_code;
+    const tb_installed *model = NULL;
+    tb_status st = tb_models_find(m, m->operands[0], &model, err);
+    if (st != TIMBRE_OK)
+        return st;
+    tb_model_choice standing = {0}, choice = {0};
+    tb_error ignored = {0}; /* the one that answers may be missing */
+    (void)!tb_model_choose_from(m->app, &m->list, &standing, &ignored);
+    bool is_default = standing.id != NULL && strcmp(standing.id, model->name) == 0;
+    tb_model_choice_deinit(&standing);
+    if (model->state == TB_INSTALLED_WHOLE)
+        st = tb_model_choose_named(m->app, model->name, &choice, err);
+    json_t *facts = st == TIMBRE_OK ? facts_of(m, model, choice.tokenizer, is_default, err) : NULL;
+    tb_model_choice_deinit(&choice);
+    if (facts == NULL)
+        return err->code;
+    if (m->app->wants_json)
+        return tb_json_print(json_pack("{s:i, s:o}", "schema", 1, "model", facts), err);
+    tb_show_facts(facts);
+    json_decref(facts);
+    return TIMBRE_OK;
+}
