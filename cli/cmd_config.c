@@ -9,12 +9,11 @@
 
 #include "cli/app.h"
 #include "cli/commands.h"
+#include "cli/model_choice.h"
 #include "cli/settings_file.h"
 #include "cli/text.h"
 #include "engine/base/file.h"
 #include "engine/base/limits.h"
-#include "hub/hub.h"
-#include "hub/registry.h"
 
 static const char *const origin_names[] = {"built in", "system file", "user file", "environment",
                                            "flag"};
@@ -119,22 +118,14 @@ static tb_status read_user_file(tb_app *app, char **text, tb_error *err)
     return *text != NULL ? TIMBRE_OK : tb_fail(err, TIMBRE_NO_MEMORY, "no memory");
 }
 
-/* A name of the hub, "sketch" or "org/name", and not a file or folder that is here. */
-static bool is_model_name(const char *value)
-{
-    if (tb_registry_find(value) != NULL)
-        return true;
-    bool has_form = strchr(value, '/') == NULL || tb_repo_is_valid(value);
-    return has_form && access(value, F_OK) != 0;
-}
-
 /* A path in the file means the same wherever timbre is started: it cannot be relative. */
-static tb_status check_place(const tb_setting *setting, const char *key, const char *value,
-                             tb_error *err)
+static tb_status check_place(tb_app *app, const tb_setting *setting, const char *key,
+                             const char *value, tb_error *err)
 {
     bool is_path = setting->rule.kind == TB_VALUE_FILE || setting->rule.kind == TB_VALUE_FOLDER;
     if (setting->field != NULL && strcmp(setting->field, "model_id") == 0)
-        is_path = !is_model_name(value);
+        is_path = !tb_model_is_name(app, value) &&
+                  (strchr(value, '/') != NULL || access(value, F_OK) == 0);
     bool is_absolute = value[0] == '/' || strcmp(value, "~") == 0 || strncmp(value, "~/", 2) == 0;
     if (!is_path || is_absolute || value[0] == '\0')
         return TIMBRE_OK;
@@ -160,7 +151,7 @@ static int change(tb_app *app, const char *key, const char *value)
     if (st == TIMBRE_OK && value != NULL)
         st = tb_settings_value_check(value, &err);
     if (st == TIMBRE_OK && value != NULL)
-        st = check_place(setting, key, value, &err);
+        st = check_place(app, setting, key, value, &err);
     if (st == TIMBRE_OK)
         st = read_user_file(app, &text, &err);
     if (st == TIMBRE_OK) {

@@ -105,7 +105,8 @@ static const char named_actions[] = "pull show verify rm path";
 /* A function of bash or zsh that prints them. */
 static void append_models_function(tb_str *out)
 {
-    tb_str_appendf(out, "_timbre_names()\n{\n    timbre models --json 2>/dev/null | %s\n}\n\n",
+    tb_str_appendf(out,
+                   "_timbre_names()\n{\n    \"${1:-timbre}\" models --json 2>/dev/null | %s\n}\n\n",
                    name_pattern);
 }
 
@@ -219,7 +220,8 @@ static void append_bash_operands(tb_str *out, const tb_command *command)
         append_words(out, command->operand_choices);
         tb_str_append(out, "'; else case ${COMP_WORDS[i+1]} in ");
         append_named_actions(out);
-        tb_str_append(out, ") words=$(_timbre_names) ;; *) _timbre_files \"$cur\" ;; esac; fi");
+        tb_str_append(out, ") words=$(_timbre_names \"${COMP_WORDS[0]}\") ;; *) _timbre_files "
+                           "\"$cur\" ;; esac; fi");
         break;
     case TB_OPERAND_TOPIC:
         tb_str_append(out, "words='");

@@ -269,6 +269,16 @@ tb_status tb_model_choose_at(tb_app *app, const char *path, tb_model_choice *out
     return st;
 }
 
+bool tb_model_is_name(tb_app *app, const char *name)
+{
+    tb_installed_list list = {0};
+    tb_error why = {0};
+    read_list(app, &list, &why);
+    bool is_name = strcmp(name, sketch) == 0 || tb_installed_find(&list, name) != NULL;
+    tb_installed_list_deinit(&list);
+    return is_name;
+}
+
 tb_status tb_model_choice_apply(const tb_model_choice *choice, timbre_request *request,
                                 tb_error *err)
 {

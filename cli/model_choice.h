@@ -39,6 +39,9 @@ TB_MUST_USE tb_status tb_model_choose_named(tb_app *app, const char *name, tb_mo
 TB_MUST_USE tb_status tb_model_choose_at(tb_app *app, const char *path, tb_model_choice *out,
                                          tb_error *err);
 
+/* Whether it names a model that is known or, even in part, installed. */
+bool tb_model_is_name(tb_app *app, const char *name);
+
 /* Make it the request's. */
 TB_MUST_USE tb_status tb_model_choice_apply(const tb_model_choice *choice, timbre_request *request,
                                             tb_error *err);

@@ -15,6 +15,9 @@
 
 #include "hub/hub.h"
 
+/* 64 or 40 lower-case hex digits. */
+bool tb_etag_is_valid(const char *etag);
+
 /* Paths: owned (free) in *out. BAD_INPUT: a name that is not valid, NO_MEMORY. Nothing is made. */
 TB_MUST_USE tb_status tb_cache_repo_path(const tb_hub *hub, const char *repo, char **out,
                                          tb_error *err);
@@ -25,6 +28,11 @@ TB_MUST_USE tb_status tb_cache_lock_path(const tb_hub *hub, const char *repo, co
 /* path "" is the snapshot's folder. */
 TB_MUST_USE tb_status tb_cache_file_path(const tb_hub *hub, const char *repo, const char *commit,
                                          const char *path, char **out, tb_error *err);
+
+/* Make the folders above a path of the cache; a new cache gets its CACHEDIR.TAG. */
+TB_MUST_USE tb_status tb_cache_make_folder_of(const tb_hub *hub, const char *path, tb_error *err);
+/* Let a rename in the folder of `path` reach the disk. */
+TB_MUST_USE tb_status tb_cache_sync_folder_of(const char *path, tb_error *err);
 
 /* The commit that a revision had when it was last asked for; commits are their own. NOT_FOUND. */
 TB_MUST_USE tb_status tb_cache_read_ref(const tb_hub *hub, const char *repo, const char *revision,

@@ -7,11 +7,13 @@
 #define TB_HUB_HUB_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "engine/base/error.h"
 
-/* How patient the network is. Zeroes mean the values in brackets; tests are in more of a hurry. */
+/* How patient the network is; the values without a variable in brackets. For networks that are
+ * slow, or fast: TIMBRE_HUB_RETRY_S sets retry_s, TIMBRE_HUB_STALL_S stall_s, in seconds. */
 typedef struct tb_hub_patience {
     double retry_s;   /* pause before the second try, doubled each time up to 30 s [1] */
     double stall_s;   /* a connection that brings almost nothing for so long is cut [30] */

@@ -218,6 +218,9 @@ static void bash_completes_commands_options_and_values(void **state)
     (void)state;
     if (!has_program("bash"))
         skip();
+    char program[512];
+    snprintf(program, sizeof program, "TIMBRE_BIN=%s", program_path());
+    home.env[0] = program;
     write_completion("bash", "script");
     program_write_file("take.wav", "");
     assert_string_equal(complete("timbre ge"), "generate gen ");
@@ -241,6 +244,11 @@ static void bash_completes_commands_options_and_values(void **state)
     assert_string_equal(complete("timbre completion z"), "zsh ");
     assert_string_equal(complete("timbre --color n"), "never ");
     assert_string_equal(complete("timbre help exit"), "exit-codes ");
+    assert_string_equal(complete("timbre models ver"), "verify ");
+    assert_string_equal(complete("timbre models add ta"), "take.wav ");
+    assert_string_equal(complete("\"$TIMBRE_BIN\" models pull riffusion-v1-"),
+                        "riffusion-v1-original ");
+    home.env[0] = NULL;
 }
 
 static void fish_completes_commands_and_values(void **state)

@@ -10,6 +10,10 @@ import json
 import sys
 
 import huggingface_hub
+import huggingface_hub.constants
+
+# It writes in pieces of 10 MB, which are more than the models of the tests have.
+huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE = 4096
 
 
 def download(repo: str, paths: list[str]) -> None:

@@ -129,8 +129,10 @@ class Hub:
                 if kind in ("*", each.kind) and file in ("*", each.file)
             ]
 
-    def n_sent(self, kind: str = "cdn") -> int:
-        return sum(each.n_sent for each in self.asked(kind))
+    def served(self, kind: str = "*", file: str = "*") -> int:
+        """Bytes of files that were sent; lists and refusals are none."""
+        found = [each for each in self.asked(kind, file) if each.kind in ("get", "cdn")]
+        return sum(each.n_sent for each in found if each.status in (200, 206))
 
 
 class Handler(BaseHTTPRequestHandler):

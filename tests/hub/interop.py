@@ -85,7 +85,7 @@ def finds_what_timbre_pulled(peer: Peer) -> None:
             check_same(found["repos"][repo], len(paths), "files of scan_cache_dir")
             hub.forget()
             peer.download(home, repo, *paths)
-            check_same(hub.n_sent("cdn") + hub.n_sent("get"), 0, "bytes fetched anew")
+            check_same(hub.served(), 0, "bytes fetched anew")
 
 
 def timbre_finds_what_it_downloaded(peer: Peer) -> None:
@@ -101,7 +101,7 @@ def timbre_finds_what_it_downloaded(peer: Peer) -> None:
         check_same(home.run("models", "verify", "riffusion-v1", "--json").status, 0, "verify")
         check_same(hub.requests, [], "requests")
         good_pull(home)
-        check_same(hub.n_sent("cdn") + hub.n_sent("get"), 0, "bytes fetched anew")
+        check_same(hub.served(), 0, "bytes fetched anew")
         check_same(home.model(ORIGINAL)["provenance"], "cache", ORIGINAL)
         ran = home.run("models", "rm", "riffusion-v1", "--json")
         check((home.repo(FP16) / "blobs" / hub.repos[FP16].head[FP16_FILE].etag).exists(),
@@ -127,7 +127,7 @@ def timbre_continues_its_part(peer: Peer) -> None:
         check_same(home.links(), [each for each in home.links() if each.name == "README.md"],
                    "links")  # fmt: skip
         n_kept = home.parts().get(hub.repos[FP16].head[FP16_FILE].etag, 0)
-        check_same(n_kept, 100_000 if peer.continues else 0, "part")
+        check((n_kept > 90_000) == peer.continues, f"a part of {n_kept} bytes")  # whole pieces
         hub.faults.clear()
         hub.forget()
         good_pull(home)
@@ -158,7 +158,7 @@ def timbre_leaves_parts_of_others(peer: Peer) -> None:
     with Hub(rate=100_000) as hub, Home(hub) as home:
         child = peer.start(home, "download", FP16, FP16_FILE)
         end = time.monotonic() + 30
-        while not home.parts() and time.monotonic() < end:
+        while not home.parts() and child.poll() is None and time.monotonic() < end:
             time.sleep(0.01)
         child.kill()
         child.communicate()
@@ -178,7 +178,7 @@ def both_at_once(peer: Peer) -> None:
             ran = finish(child)
             check_same(ran.status, 0, ran.told())
         check_sound(home)
-        check_same(sum(each.n_sent for each in hub.asked("cdn", FP16_FILE)), len(weights_of(hub)),
+        check_same(hub.served("cdn", FP16_FILE), len(weights_of(hub)),
                    "bytes of the weights")  # fmt: skip
         check_same(home.model("riffusion-v1")["state"], "whole", "state")
 

@@ -25,15 +25,14 @@ OID = "a" * 40
 SHA256 = "b" * 64
 
 
-def entry(path: str, size: object = 10, oid: str = OID, **lfs: Any) -> dict[str, Any]:
-    made: dict[str, Any] = {"type": "file", "path": path, "size": size, "oid": oid}
-    return {**made, "lfs": lfs} if lfs else made
+def entry(path: str, size: object = 10, oid: str = OID) -> dict[str, Any]:
+    return {"type": "file", "path": path, "size": size, "oid": oid}
 
 
-def weights(**options: Any) -> dict[str, Any]:
+def weights(**wrong: Any) -> dict[str, Any]:
     """The entry of weights, as LFS has them, with something that is wrong."""
-    lfs = {"oid": SHA256, "size": 10, "pointerSize": 134, **options}
-    return entry("unet/diffusion_pytorch_model.safetensors", **lfs)
+    lfs = {"oid": SHA256, "size": 10, "pointerSize": 134, **wrong}
+    return {**entry("unet/diffusion_pytorch_model.safetensors"), "lfs": lfs}
 
 
 def spoil_tree(hub: Hub, *entries: dict[str, Any]) -> None:

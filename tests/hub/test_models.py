@@ -9,6 +9,7 @@ TIMBRE_BIN names the program.
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -28,7 +29,7 @@ from hub_client import (
     weights_of,
 )
 from hub_repos import FP16, FP16_FILE, LICENCE, TINY, flipped
-from hub_server import Hub
+from hub_server import MODELS, Hub
 
 # ---- side by side, and interrupted ----
 
@@ -39,7 +40,7 @@ def two_at_once() -> None:
         rans = [finish(each) for each in children]
         check_same([each.status for each in rans], [0, 0], "\n".join(each.told() for each in rans))
         check_whole(home, hub)
-        sent = sum(each.n_sent for each in hub.asked("cdn", FP16_FILE))
+        sent = hub.served("cdn", FP16_FILE)
         check_same(sent, len(weights_of(hub)), "bytes sent to both")
 
 
@@ -138,7 +139,7 @@ def verify_and_repair() -> None:
         hub.forget()
         good_pull(home)
         check_whole(home, hub)
-        check_same(hub.n_sent("cdn"), len(each.body), "bytes fetched to repair")
+        check_same(hub.served("cdn"), len(each.body), "bytes fetched to repair")
 
 
 def a_file_that_is_gone() -> None:
@@ -165,6 +166,29 @@ def rm_takes_what_was_brought() -> None:
         check_same(home.model("riffusion-v1")["state"], "absent", "state")
         check_same(home.model(TINY)["state"], "whole", "state of the other")
         check(not list(home.repo(FP16).glob("blobs/*")), "blobs are left")
+
+
+def a_path_that_was_added() -> None:
+    """Known by its name, verified, the default where nothing is better, and never deleted."""
+    with Hub() as hub, Home(hub) as home:
+        folder = home.path / "mine"
+        shutil.copytree(MODELS / "tiny", folder)
+        ran = home.run("models", "add", str(folder), "--name", "mine", "--json")
+        check_same(ran.status, 0, ran.told())
+        model = home.model("mine")
+        check_same((model["state"], model["provenance"], model["is_default"]),
+                   ("whole", "added", True), "mine")  # fmt: skip
+        check_same(home.run("models", "verify", "mine", "--json").status, 0, "verify")
+        generate(home, "x", "--model", "mine", "--steps", "1")
+        weights = folder / "unet/diffusion_pytorch_model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+        ran = home.run("models", "verify", "mine", "--repair", "--json")
+        check_same(ran.status, 8, ran.told())
+        ran = home.run("models", "rm", "mine", "--json")
+        check_same(ran.status, 0, ran.told())
+        check(weights.exists(), "rm deleted a file of somebody's own")
+        check_same(home.model("mine")["state"], "unlisted", "state")
+        check_same(hub.requests, [], "requests")
 
 
 def rm_of_nothing() -> None:
@@ -230,8 +254,8 @@ def every_answer_is_json() -> None:
 CASES = [
     two_at_once, ctrl_c_keeps_the_part, the_end_of_a_session_keeps_the_part, a_full_disk,
     a_part_with_wrong_bytes, a_part_that_is_too_long, verify_and_repair, a_file_that_is_gone,
-    rm_takes_what_was_brought, rm_of_nothing, makes_takes, a_missing_model_names_the_pull,
-    every_answer_is_json,
+    rm_takes_what_was_brought, a_path_that_was_added, rm_of_nothing, makes_takes,
+    a_missing_model_names_the_pull, every_answer_is_json,
 ]  # fmt: skip
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def asks_for_a_commit_once_and_sends_no_byte_twice() -> None:
         good_pull(home)
         wanted = [hub.repos[repo].head[path] for repo, paths in WANTED["riffusion-v1"].items()
                   for path in paths]  # fmt: skip
-        check_same(hub.n_sent("cdn") + hub.n_sent("get"), sum(len(each.body) for each in wanted),
+        check_same(hub.served(), sum(len(each.body) for each in wanted),
                    "bytes sent")  # fmt: skip
         by_name = [each.path for each in hub.requests if "resolve/main" in each.path]
         check(len(by_name) <= len(WANTED["riffusion-v1"]), "files asked for by 'main':", by_name)
@@ -65,7 +65,7 @@ def a_second_pull_fetches_nothing() -> None:
         hub.forget()
         ran = home.pull()
         check_same((ran.status, ran.json["model"]["fetched_bytes"]), (0, 0), "second pull")
-        check_same(hub.n_sent("cdn") + hub.n_sent("get"), 0, "bytes sent")
+        check_same(hub.served(), 0, "bytes sent")
         check_whole(home, hub)
 
 
@@ -143,7 +143,7 @@ def known_weights_must_begin_as_known() -> None:
         check_same((ran.status, ran.code), (8, "verify_failed"), ran.told())
         sha256 = hub.repos[ORIGINAL].head["unet/diffusion_pytorch_model.bin"].sha256
         check("fffb37d3e7601f84" in ran.out and sha256[:16] in ran.out, "both named:", ran.out)
-        check_same(hub.n_sent("cdn"), 0, "bytes fetched for nothing")
+        check_same(hub.served("cdn"), 0, "bytes fetched for nothing")
         check_invisible(home, "riffusion-v1-original")
 
 
@@ -155,11 +155,11 @@ def without_consent_nothing_is_fetched() -> None:
         ran = home.run("models", "pull", "riffusion-v1", "--json")
         check_same((ran.status, ran.code), (2, "bad_input"), ran.told())
         check(f"--accept-license {LICENCE}" in ran.out, "flag not named:", ran.out)
-        check_same(hub.n_sent("cdn"), 0, "bytes fetched")
+        check_same(hub.served("cdn"), 0, "bytes fetched")
         check_invisible(home)
         ran = home.run("models", "pull", "riffusion-v1", "--accept-license", "mit", "--json")
         check_same(ran.status, 2, f"another licence\n{ran.told()}")
-        check_same(hub.n_sent("cdn"), 0, "bytes fetched")
+        check_same(hub.served("cdn"), 0, "bytes fetched")
 
 
 def private_with_a_token() -> None:
@@ -169,7 +169,7 @@ def private_with_a_token() -> None:
             ran = home.pull()
             check_same(ran.status, 1, f"without a token\n{ran.told()}")
             check("HF_TOKEN" in ran.out, "not said how:", ran.out)
-            check_same(hub.n_sent("cdn"), 0, "bytes fetched")
+            check_same(hub.served("cdn"), 0, "bytes fetched")
             check_invisible(home)
             folder = home.path / "elsewhere"
             folder.mkdir()

@@ -145,6 +145,84 @@ static void the_recipe_names_the_model_and_no_path(void **state)
     timbre_engine_free(engine);
 }
 
+/* A model has a name apart from its place: the take has the name, and its bytes are those of the
+ * place. */
+static void a_placed_model_keeps_its_name(void **state)
+{
+    (void)state;
+    timbre_engine *engine = new_engine(0, NULL);
+    timbre_request *r = base_request("tiny"), *named = base_request("tiny");
+    set(named, "model_id", "studio/funk-machine");
+    assert_int_equal(timbre_request_place_model(named, model_path("tiny"), NULL, NULL), TIMBRE_OK);
+    timbre_take *by_path = make(engine, r), *by_name = make(engine, named);
+    char *pcm[] = {member(timbre_take_recipe(by_path), "pcm", "sha256"),
+                   member(timbre_take_recipe(by_name), "pcm", "sha256")};
+    char *name = member(timbre_take_recipe(by_name), "request", "model_id");
+    char *shown = member(timbre_take_metadata(by_name), NULL, "model_id");
+    assert_string_equal(pcm[0], pcm[1]);
+    assert_string_equal(name, "\"studio/funk-machine\"");
+    assert_string_equal(shown, name);
+    char *again = timbre_recipe_request(timbre_take_recipe(by_name), NULL);
+    assert_non_null(again);
+    /* another model_id is another model: the place goes */
+    set(named, "model_id", "sketch");
+    assert_false(timbre_request_makes(named, TIMBRE_SIDE_IMAGE));
+    assert_int_equal(timbre_request_place_model(named, model_path("tiny"), NULL, NULL), TIMBRE_OK);
+    assert_true(timbre_request_makes(named, TIMBRE_SIDE_IMAGE));
+    static const char body[] = "{\"model_id\": \"sketch\"}";
+    assert_int_equal(timbre_request_set_json(named, body, sizeof body - 1, NULL), TIMBRE_OK);
+    assert_false(timbre_request_makes(named, TIMBRE_SIDE_IMAGE));
+    free(again);
+    free(shown);
+    free(name);
+    free(pcm[0]);
+    free(pcm[1]);
+    timbre_take_free(by_path);
+    timbre_take_free(by_name);
+    timbre_request_free(r);
+    timbre_request_free(named);
+    timbre_engine_free(engine);
+}
+
+/* The vocabulary that comes with the place is used, and not another one's from the take before. */
+static void a_placed_model_has_the_vocabulary_of_its_place(void **state)
+{
+    (void)state;
+    timbre_error err = {0};
+    timbre_engine *engine = new_engine(0, NULL);
+    timbre_request *r = base_request("tiny");
+    timbre_take *take = make(engine, r);
+    timbre_take_free(take);
+    char *place = strdup(model_path("tiny"));
+    assert_int_equal(timbre_request_place_model(r, place, "/nowhere", NULL), TIMBRE_OK);
+    assert_int_equal(try_take(engine, r, &take, &err), TIMBRE_MODEL_MISSING);
+    assert_non_null(strstr(err.message, "/nowhere"));
+    free(place);
+    timbre_request_free(r);
+    timbre_engine_free(engine);
+}
+
+static void a_recipe_names_a_model_and_no_path(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        bool is_good;
+    } rows[] = {{"riffusion-v1", true}, {"org/name", true},     {"/etc/model", false},
+                {"../model", false},    {"a/../b", false},      {"a/b/c", false},
+                {"a/.b", false},        {"./riffusion", false}, {"a/", false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char recipe[200];
+        (void)snprintf(recipe, sizeof recipe,
+                       "{\"timbre\":1,\"request\":{\"prompt\":\"x\",\"model_id\":\"%s\"}}",
+                       rows[i].name);
+        char *request = timbre_recipe_request(recipe, NULL);
+        if ((request != NULL) != rows[i].is_good)
+            fail_msg("model '%s'", rows[i].name);
+        free(request);
+    }
+}
+
 static void every_neural_field_changes_the_result(void **state)
 {
     (void)state;
@@ -623,6 +701,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_take_is_what_was_asked_for),
         cmocka_unit_test(the_recipe_names_the_model_and_no_path),
+        cmocka_unit_test(a_placed_model_keeps_its_name),
+        cmocka_unit_test(a_placed_model_has_the_vocabulary_of_its_place),
+        cmocka_unit_test(a_recipe_names_a_model_and_no_path),
         cmocka_unit_test(every_neural_field_changes_the_result),
         cmocka_unit_test(threads_and_kernels_give_the_same_bytes),
         cmocka_unit_test(takes_of_this_engine_version_are_these),
