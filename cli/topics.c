@@ -27,13 +27,15 @@ static void build_environment(tb_page *page)
         {"EDITOR, VISUAL", "Editor of timbre config edit; VISUAL comes first."},
         {"XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_CONFIG_DIRS",
          "Places of settings and data, on macOS too."},
-        {"HF_HUB_CACHE, HF_HOME",
-         "Where models lie: HF_HUB_CACHE, else hub in HF_HOME, else ~/.cache/huggingface/hub."},
+        {"HF_HUB_CACHE, HF_HOME", "Where models lie: HF_HUB_CACHE (or the older "
+                                  "HUGGINGFACE_HUB_CACHE), else hub in HF_HOME, "
+                                  "else ~/.cache/huggingface/hub."},
         {"HF_TOKEN, HF_TOKEN_PATH",
-         "Access token of the Hub, or the file that holds it (default HF_HOME/token), for models "
-         "that ask for one."},
+         "Access token of the Hub (or the older HUGGING_FACE_HUB_TOKEN), or the file that holds it "
+         "(default HF_HOME/token), for models that ask for one."},
+        {"HF_HUB_DISABLE_IMPLICIT_TOKEN", "With 1 no token is sent."},
         {"HF_ENDPOINT", "Another hub than https://huggingface.co."},
-        {"HF_HUB_OFFLINE", "With 1 nothing is asked of the network."},
+        {"HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE", "With 1 nothing is asked of the network."},
         {"http_proxy, https_proxy, no_proxy", "Proxies for fetching models, and hosts without."},
         {"TIMBRE_HUB_RETRY_S",
          "Pause before a fetch is tried again, doubled each time (default 1)."},

@@ -39,6 +39,16 @@ enum {
     TB_VIEW_MAX_WIDTH = 16384, /* of the look at a sound */
     TB_VIEW_MAX_HEIGHT = 4096,
 
+    /* the Hub */
+    TB_HTTP_HEADERS_MAX_BYTES = 64 << 10, /* of one answer */
+    TB_HTTP_HOPS_MAX = 5,                 /* redirects in a row */
+    TB_HUB_JSON_MAX_BYTES = 8 << 20,      /* of one answer of the API */
+    TB_HUB_PAGES_MAX = 100,               /* of a repository's list of files */
+    TB_HUB_ENTRIES_MAX = 20000,           /* of all its pages */
+    TB_HUB_PROGRESS_BYTES = 64 << 10,     /* a try that brings so much does not count as failed */
+    TB_HUB_SPACE_SPARE_BYTES = 64 << 20,  /* left free beside a model */
+    TB_HUB_THREADS_MAX = 8,
+
     /* files of a model */
     TB_WEIGHTS_MAX_TENSORS = 1 << 15, /* a whole Stable Diffusion 1.x with EMA has 1,831 */
     TB_WEIGHTS_MAX_SHARDS = 1000,

@@ -246,9 +246,12 @@ static tb_status open_model(const char *path, const char *tokenizer_dir, bool ne
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a model");
     tb_status st = open_all(model, path, err);
     if (st == TIMBRE_OK) {
-        st = tb_model_find_tokenizer(model, tokenizer_dir, err);
+        tb_error missing = {0};
+        st = tb_model_find_tokenizer(model, tokenizer_dir, &missing);
         if (st == TIMBRE_MODEL_MISSING && !needs_vocabulary)
             st = TIMBRE_OK;
+        else if (st != TIMBRE_OK && err != NULL)
+            *err = missing;
     }
     if (st == TIMBRE_OK)
         *out = model;

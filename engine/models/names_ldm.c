@@ -279,7 +279,7 @@ static size_t format_index(const char *from, const int index[2], char *out, size
 {
     size_t len = 0;
     for (int n = 0; *from != '\0' && len < cap; from++) {
-        if (*from == '#')
+        if (*from == '#' && n < 2)
             len += (size_t)snprintf(out + len, cap - len, "%d", index[n++]);
         else
             len += (size_t)snprintf(out + len, cap - len, "%c", *from);

@@ -45,11 +45,11 @@ typedef void take(const unsigned char *from, int64_t step_bytes, int64_t n, void
 #define TAKE(name, from_type, to_type, expression)                                                 \
     static void name(const unsigned char *from, int64_t step_bytes, int64_t n, void *out)          \
     {                                                                                              \
-        to_type *to = out;                                                                         \
         for (int64_t i = 0; i < n; i++) {                                                          \
             from_type v;                                                                           \
             memcpy(&v, from + i * step_bytes, sizeof v);                                           \
-            to[i] = (expression);                                                                  \
+            to_type taken = (expression);                                                          \
+            memcpy((unsigned char *)out + (size_t)i * sizeof taken, &taken, sizeof taken);         \
         }                                                                                          \
     }
 

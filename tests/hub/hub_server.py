@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -28,6 +29,7 @@ from hub_repos import Repo, default_repos
 
 TOKEN = "hf_timbretesttoken0123456789"
 MODELS = Path(__file__).resolve().parent.parent / "data/models"
+CERTIFICATE = Path(__file__).resolve().parent / "loopback.pem"
 
 
 @dataclass
@@ -60,6 +62,17 @@ class Server(ThreadingHTTPServer):
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
         super().__init__(("127.0.0.1", 0), Handler)
+        if origin.name in origin.hub.tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(CERTIFICATE)
+            self.socket = context.wrap_socket(
+                self.socket, server_side=True, do_handshake_on_connect=False
+            )
+
+    @property
+    def url(self) -> str:
+        scheme = "https" if self.origin.name in self.origin.hub.tls else "http"
+        return f"{scheme}://127.0.0.1:{self.server_port}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that go away are what the tests are about; all else is a defect here."""
@@ -78,6 +91,7 @@ class Hub:
     relative_redirect: bool = True  # small files by way of /api/resolve-cache
     rate: float | None = None  # bytes per second of each connection to the CDN
     verbose: bool = False
+    tls: tuple[str, ...] = ()  # origins that speak HTTPS, with a certificate that nobody knows
     requests: list[Request] = field(default_factory=list)  # `lock` guards both
     n_busy: int = 0  # requests that are being answered
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -85,7 +99,7 @@ class Hub:
 
     def __post_init__(self) -> None:
         self.servers = [Server(Origin(name, self)) for name in ("hub", "cdn")]
-        self.url, self.cdn_url = (f"http://127.0.0.1:{each.server_port}" for each in self.servers)
+        self.url, self.cdn_url = (each.url for each in self.servers)
         for each in self.servers:
             threading.Thread(target=each.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -115,13 +129,14 @@ class Hub:
         with self.lock:
             self.requests.clear()
 
-    def settle(self, limit_s: float = 5) -> None:
-        """Wait until no request is being answered, so that the counts are final."""
+    def settle(self, limit_s: float = 1) -> None:
         end = time.monotonic() + limit_s
         while self.n_busy > 0 and time.monotonic() < end:
             time.sleep(0.001)
 
     def asked(self, kind: str = "*", file: str = "*") -> list[Request]:
+        """Requests that were answered, once no more are being answered."""
+        self.settle()
         with self.lock:
             return [
                 each
@@ -171,7 +186,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send(request, reply)
         except OSError:
             self.close_connection = True
-        hub.finish(request, reply.status)
+        finally:
+            hub.finish(request, reply.status)
         if hub.verbose:
             print(f"{origin} {self.command} {self.path} {reply.status} {request.n_sent}",
                   file=sys.stderr)  # fmt: skip

@@ -147,7 +147,6 @@ class Bench:
 
     def account(self, kept: int) -> None:
         """A pull went on from where the killed one was (kept; -1: not known, two at once)."""
-        self.hub.settle()
         asked = self.hub.asked("cdn", FP16_FILE)
         ranges = [each.headers["range"] for each in asked if "range" in each.headers]
         if asked and kept > 0:

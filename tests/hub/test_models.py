@@ -50,7 +50,7 @@ def stop(home: Home, hub: Hub, number: int) -> None:
     wait_for_part(home, hub, 50_000)
     child.send_signal(number)
     ran = finish(child)
-    check_same((ran.status, ran.code), (130, "cancelled"), ran.told())
+    check_same((ran.status, ran.code), (128 + number, "cancelled"), ran.told())
 
 
 def wait_for_part(home: Home, hub: Hub, n_bytes: int) -> None:

@@ -24,7 +24,7 @@ from hub_client import (
 )
 from hub_faults import fault
 from hub_repos import FP16, FP16_FILE, LICENCE, ORIGINAL, TINY, noise, with_changed
-from hub_server import TOKEN, Hub
+from hub_server import CERTIFICATE, TOKEN, Hub
 
 # ---- what comes ----
 
@@ -260,6 +260,21 @@ def folders_of_the_cache() -> None:
             check_same(ran.json["path"], str(home.path / under), "path")
 
 
+def over_tls() -> None:
+    """Only with a certificate that is trusted, and never from there to an open connection."""
+    with Hub(tls=("hub", "cdn")) as hub, Home(hub) as home:
+        ran = home.pull()
+        check_same((ran.status, ran.code), (4, "hub_unreachable"), f"unknown\n{ran.told()}")
+        check_same(hub.requests, [], "requests")
+        good_pull(home, CURL_CA_BUNDLE=str(CERTIFICATE))
+        check_whole(home, hub)
+    with Hub(tls=("hub",)) as hub, Home(hub, {"HF_TOKEN": TOKEN}) as home:
+        ran = home.pull(CURL_CA_BUNDLE=str(CERTIFICATE))
+        check(ran.status not in (0, 130), ran.told())
+        check_same(hub.asked("cdn"), [], "requests in the open")
+        check_invisible(home)
+
+
 def by_a_proxy() -> None:
     """Everything by way of it, names that only it knows too."""
     with Hub() as hub, Home(hub) as home:
@@ -276,7 +291,7 @@ CASES = [
     a_revision_of_its_own, a_model_that_moved_on, known_weights_must_begin_as_known,
     without_consent_nothing_is_fetched, private_with_a_token, gated,
     a_token_that_the_hub_does_not_know, the_token_follows_no_redirect, offline, nobody_there,
-    folders_of_the_cache, by_a_proxy,
+    folders_of_the_cache, over_tls, by_a_proxy,
 ]  # fmt: skip
 
 if __name__ == "__main__":

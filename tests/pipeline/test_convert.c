@@ -215,6 +215,9 @@ static void what_must_lie_beside_is_named(void **state)
          "\"scheduler/scheduler_config.json\", \"timbre.json\", \"tokenizer\"]"},
         {"cp -r \"$DATA/tiny\" m", "[\"text_encoder/config.json\", \"unet/config.json\", "
                                    "\"vae/config.json\", \"tokenizer\"]"},
+        /* without a vocabulary of its own */
+        {"cp -r \"$DATA/forms/bf16-sharded\" m",
+         "[\"text_encoder/config.json\", \"unet/config.json\", \"vae/config.json\"]"},
         /* as it should be, with a vocabulary that lies open */
         {"cp -r \"$DATA/tiny\" m; cp -r m/unet m/vae m/text_encoder m/tokenizer/* o", "[]"},
         /* of another model */
