@@ -1,4 +1,5 @@
-"""Turn a data file into C: embed.py INPUT OUTPUT NAME writes the arrays NAME and NAME_len."""
+"""Turn a data file into C: embed.py INPUT OUTPUT NAME writes the arrays NAME and NAME_len.
+A NUL that NAME_len does not count ends it, so that a text is a string."""
 
 import sys
 from pathlib import Path
@@ -6,7 +7,8 @@ from pathlib import Path
 
 def c_source(data: bytes, name: str) -> str:
     """C text that defines `const unsigned char NAME[]` and `const unsigned NAME_len`."""
-    rows = [data[i : i + 20] for i in range(0, len(data), 20)]
+    ended = data + b"\0"
+    rows = [ended[i : i + 20] for i in range(0, len(ended), 20)]
     body = "\n".join("    " + ", ".join(str(byte) for byte in row) + "," for row in rows)
     return (
         f"extern const unsigned char {name}[];\n"

@@ -86,11 +86,6 @@ enum {
     TB_HUB_REPOS_MAX = 4096,             /* folders of a cache that are looked at */
     TB_MANIFEST_MAX_BYTES = 4 << 20,     /* of one manifest */
     TB_MANIFEST_MAX_FILES = 4096,        /* of one model */
-    TB_HUB_HEADERS_MAX_BYTES = 64 << 10, /* of one answer */
-    TB_HUB_JSON_MAX_BYTES = 8 << 20,     /* of one page of an answer */
-    TB_HUB_TREE_MAX_FILES = 20000,       /* of a repository */
-    TB_HUB_TREE_MAX_PAGES = 100,
-    TB_HUB_REDIRECTS_MAX = 5,
 };
 
 #define TB_NEURAL_MAX_SECONDS 20.4 /* of such a picture, with Riffusion's 10 ms a pixel */
