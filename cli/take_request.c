@@ -71,13 +71,12 @@ static tb_status load_from(tb_take_request *t, const char *path, tb_error *err)
 }
 
 /* The recipe's model is nowhere: what was it, and how can it be told where it is? */
-static tb_status explain_model(const tb_take_request *t, tb_error *err)
+static tb_status explain_model(const tb_take_request *t, const char *name, tb_error *err)
 {
     json_t *recipe = json_loads(t->from_recipe, 0, NULL);
     const json_t *model = json_object_get(json_object_get(recipe, "ingredients"), "model");
-    const char *name = json_string_value(json_object_get(model, "name"));
     const char *sha256 = json_string_value(json_object_get(model, "sha256"));
-    if (name != NULL && sha256 != NULL) {
+    if (sha256 != NULL) {
         (void)tb_fail(
             err, TIMBRE_MODEL_MISSING,
             "the take was made by the model '%.100s' (SHA-256 %.12s...), whose place is not "
@@ -100,7 +99,7 @@ static tb_status choose_model(tb_app *app, tb_take_request *t, tb_error *err)
     tb_status st;
     if (recorded != NULL && tb_args_value(&app->args, "model") == NULL) {
         st = tb_model_choose_recorded(app, recorded, &t->choice, &is_known, err);
-        return st == TIMBRE_MODEL_MISSING && !is_known ? explain_model(t, err) : st;
+        return st == TIMBRE_MODEL_MISSING && !is_known ? explain_model(t, recorded, err) : st;
     }
     st = tb_model_choose(app, &t->choice, err);
     if (st == TIMBRE_OK && recorded != NULL)

@@ -9,6 +9,7 @@
 #include <curl/curl.h>
 
 #include "engine/base/str.h"
+#include "hub/cache.h"
 
 static const char *const header_names[TB_HEADER_COUNT] = {
     [TB_HEADER_LOCATION] = "location",
@@ -116,12 +117,6 @@ char *tb_link_next(const char *text)
         p = next;
     }
     return NULL;
-}
-
-bool tb_etag_is_valid(const char *etag)
-{
-    size_t n = strspn(etag, "0123456789abcdef");
-    return etag[n] == '\0' && (n == 64 || n == 40);
 }
 
 bool tb_etag_parse(const char *text, char etag[65])

@@ -41,7 +41,6 @@ bool tb_content_range_parse(const char *text, int64_t *first, int64_t *last, int
 char *tb_link_next(const char *text) TB_MUST_USE;
 /* An ETag that names content: without W/ and quotes 64 or 40 lower-case hex digits. */
 bool tb_etag_parse(const char *text, char etag[65]);
-bool tb_etag_is_valid(const char *etag);
 
 /* All but [A-Za-z0-9._~-] as %XX; '/' stays where keep_slash. Owned; NULL for memory. */
 char *tb_percent_encode(const char *text, bool keep_slash) TB_MUST_USE;

@@ -278,9 +278,9 @@ static tb_status list_known(const tb_hub *hub, tb_installed_list *list, tb_str *
         tb_manifest manifest = {0};
         tb_error why = {0};
         bool has_manifest = read_manifest(hub, all[i].name, &manifest, warnings);
-        st = settle(list, list->n,
-                    add_known(hub, &all[i], has_manifest ? &manifest : NULL, list, &why), &why,
-                    warnings, err);
+        size_t n_before = list->n;
+        st = add_known(hub, &all[i], has_manifest ? &manifest : NULL, list, &why);
+        st = settle(list, n_before, st, &why, warnings, err);
         tb_manifest_deinit(&manifest);
     }
     return st;
@@ -295,9 +295,12 @@ static tb_status list_recorded(const tb_hub *hub, tb_installed_list *list, tb_st
     for (size_t i = 0; st == TIMBRE_OK && i < n; i++) {
         tb_manifest manifest = {0};
         tb_error why = {0};
-        if (tb_registry_find(names[i]) == NULL && read_manifest(hub, names[i], &manifest, warnings))
-            st = settle(list, list->n, add_recorded(hub, &manifest, list, &why), &why, warnings,
-                        err);
+        size_t n_before = list->n;
+        if (tb_registry_find(names[i]) == NULL &&
+            read_manifest(hub, names[i], &manifest, warnings)) {
+            st = add_recorded(hub, &manifest, list, &why);
+            st = settle(list, n_before, st, &why, warnings, err);
+        }
         tb_manifest_deinit(&manifest);
     }
     tb_names_free(names, n);
@@ -312,7 +315,9 @@ static tb_status list_repos(const tb_hub *hub, tb_installed_list *list, tb_str *
     tb_status st = tb_cache_list_repos(hub, &repos, &n, err);
     for (size_t i = 0; st == TIMBRE_OK && i < n; i++) {
         tb_error why = {0};
-        st = settle(list, list->n, add_repo(hub, repos[i], list, &why), &why, warnings, err);
+        size_t n_before = list->n;
+        st = add_repo(hub, repos[i], list, &why);
+        st = settle(list, n_before, st, &why, warnings, err);
     }
     tb_names_free(repos, n);
     return st;

@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "engine/base/limits.h"
+#include "hub/cache.h"
 #include "hub/remote.h"
 
 static json_t *load(const char *json, size_t len_bytes, const char *what, tb_error *err)

@@ -228,7 +228,7 @@ static void an_added_model_answers_unasked(void **state)
     assert_done();
     assert_non_null(strstr(result.err, "the model mine answers"));
     char *sidecar = program_read_file("take.wav.json", NULL);
-    assert_non_null(strstr(sidecar, "\"model_id\": \"mine\""));
+    assert_non_null(strstr(sidecar, "\"model_id\":\"mine\""));
     assert_null(strstr(sidecar, tiny)); /* the place is nobody else's business */
     free(sidecar);
     RUN(TAKE("same.wav"), "-v");

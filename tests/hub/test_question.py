@@ -34,6 +34,7 @@ def own_terminal() -> None:
 def pull(home: Home, keys: Sequence[str], columns: int = 100) -> Ran:
     """Pull at a terminal; each time that the question stands there, the next key is typed. What
     came to the screen is `out`."""
+    home.tell_shapes()
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     child = subprocess.Popen(
