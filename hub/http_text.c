@@ -118,12 +118,6 @@ char *tb_link_next(const char *text)
     return NULL;
 }
 
-bool tb_etag_is_valid(const char *etag)
-{
-    size_t n = strspn(etag, "0123456789abcdef");
-    return etag[n] == '\0' && (n == 64 || n == 40);
-}
-
 bool tb_etag_parse(const char *text, char etag[65])
 {
     if (text == NULL)
