@@ -142,6 +142,8 @@ static tb_status explain_missing(const tb_installed_list *list, const char *aske
     tb_status st = tb_fail(err, TIMBRE_MODEL_MISSING, "there is no model '%.200s'", asked);
     if (near.best != NULL)
         tb_fix(err, "did you mean %s?", near.best);
+    else if (tb_repo_is_valid(asked))
+        tb_fix(err, "timbre models pull %.200s, where it is the Hub's; else check the path", asked);
     else
         tb_fix(err, "timbre models shows which there are; name one, a folder or a file of a model, "
                     "or use --model sketch");

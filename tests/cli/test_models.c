@@ -358,9 +358,9 @@ static void verify_names_wrong_files(void **state)
     json_t *model = json_array_get(json_object_get(verified, "models"), 0);
     assert_int_equal(json_integer_value(json_object_get(model, "bad")), 1);
     json_decref(verified);
-    assert_string_equal(listed("someone/tiny", "state"), "partial");
+    assert_string_equal(listed("someone/tiny", "state"), "not listed");
     RUN(TAKE("take.wav"), "--model", "someone/tiny");
-    assert_ended(3, "is not whole: 1 file is missing");
+    assert_ended(3, "timbre models pull someone/tiny");
 }
 
 static void convert_writes_one_file(void **state)
