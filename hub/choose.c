@@ -206,6 +206,18 @@ tb_status tb_choose_shards(const tb_remote_tree *tree, const tb_remote_entry *in
     return st;
 }
 
+/* Pipelines whose networks are those of Stable Diffusion 1.x: others take other inputs. */
+static bool is_of_the_family(const char *class_name)
+{
+    static const char *const names[] = {"StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline",
+                                        "StableDiffusionInpaintPipelineLegacy",
+                                        "RiffusionPipeline"};
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (strcmp(names[i], class_name) == 0)
+            return true;
+    return false;
+}
+
 tb_status tb_choose_check_class(const char *json, size_t len_bytes, const char *repo, tb_error *err)
 {
     json_error_t at;
@@ -214,9 +226,7 @@ tb_status tb_choose_check_class(const char *json, size_t len_bytes, const char *
     tb_status st = TIMBRE_OK;
     if (name == NULL)
         st = tb_fail(err, TIMBRE_BAD_FILE, "'model_index.json' of '%s' names no class", repo);
-    else if (strncmp(name, "StableDiffusion", 15) != 0 ||
-             strncmp(name, "StableDiffusionXL", 17) == 0 ||
-             strncmp(name, "StableDiffusion3", 16) == 0)
+    else if (!is_of_the_family(name))
         st = tb_fail(err, TIMBRE_BAD_FILE,
                      "'%s' is a %.60s; this engine runs StableDiffusionPipeline models", repo,
                      name);

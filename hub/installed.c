@@ -164,7 +164,8 @@ static tb_status add_known(const tb_hub *hub, const tb_known_model *known,
         st = place_known(hub, &files, m, err);
     } else if (st == TIMBRE_OK) {
         m->len_bytes = measure_begun(hub, known, &files);
-        m->state = m->len_bytes > 0 ? TB_INSTALLED_PARTIAL : TB_INSTALLED_ABSENT;
+        bool is_begun = m->len_bytes > 0 || manifest != NULL;
+        m->state = is_begun ? TB_INSTALLED_PARTIAL : TB_INSTALLED_ABSENT;
     }
     tb_here_files_deinit(&files);
     return st;

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "engine/base/file.h"
+#include "engine/base/limits.h"
 #include "engine/base/path.h"
 #include "hub/cache.h"
 #include "hub/choose.h"
@@ -162,14 +164,30 @@ static bool is_entry_here(const tb_remote_entry *entry, void *user)
     return tb_pull_blob_is_here(p->hub, p->repo, entry->etag, entry->len_bytes, &here_bytes);
 }
 
-static tb_status check_class(maker *m, const char *commit, tb_error *err)
+/* A small file that the plan depends on: from the cache where it is whole there. */
+static tb_status read_entry(maker *m, const char *commit, const tb_remote_entry *entry, char **json,
+                            size_t *n, tb_error *err)
+{
+    char *blob = NULL;
+    place here = {m->hub, m->plan->name};
+    if (!is_entry_here(entry, &here))
+        return tb_remote_read_file(m->http, m->plan->name, commit, entry->path, json, n, err);
+    tb_status st = tb_cache_blob_path(m->hub, m->plan->name, entry->etag, &blob, err);
+    if (st == TIMBRE_OK)
+        st = tb_file_read(blob, TB_HUB_JSON_MAX_BYTES, json, n, err);
+    free(blob);
+    return st;
+}
+
+static tb_status check_class(maker *m, const char *commit, const tb_remote_tree *tree,
+                             tb_error *err)
 {
     char *json = NULL;
     size_t n = 0;
-    const char *repo = m->plan->name;
-    tb_status st = tb_remote_read_file(m->http, repo, commit, "model_index.json", &json, &n, err);
-    if (st == TIMBRE_OK)
-        st = tb_choose_check_class(json, n, repo, err);
+    const tb_remote_entry *entry = tb_remote_tree_find(tree, "model_index.json");
+    tb_status st = entry == NULL ? TIMBRE_OK : read_entry(m, commit, entry, &json, &n, err);
+    if (st == TIMBRE_OK && json != NULL)
+        st = tb_choose_check_class(json, n, m->plan->name, err);
     free(json);
     return st;
 }
@@ -184,7 +202,7 @@ static tb_status add_shards(maker *m, const char *commit, const tb_remote_tree *
         size_t n = 0;
         if (index == NULL)
             continue;
-        st = tb_remote_read_file(m->http, m->plan->name, commit, index->path, &json, &n, err);
+        st = read_entry(m, commit, index, &json, &n, err);
         if (st == TIMBRE_OK)
             st = tb_choose_shards(tree, index, json, n, choice, err);
         free(json);
@@ -198,7 +216,7 @@ static tb_status plan_tree(maker *m, const char *commit, const tb_remote_tree *t
     tb_choice choice = {0};
     tb_status st = tb_choose(tree, m->plan->name, is_entry_here, &here, &choice, err);
     if (st == TIMBRE_OK)
-        st = check_class(m, commit, err);
+        st = check_class(m, commit, tree, err);
     if (st == TIMBRE_OK)
         st = add_shards(m, commit, tree, &choice, err);
     for (size_t i = 0; i < tree->n && st == TIMBRE_OK; i++) {
