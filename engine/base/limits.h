@@ -83,9 +83,9 @@ enum {
     TB_PROMPT_MAX_WEIGHT = 100,    /* in size, of a piece: about 48 brackets */
 
     /* models on disk and from the Hub */
-    TB_HUB_REPOS_MAX = 4096,             /* folders of a cache that are looked at */
-    TB_MANIFEST_MAX_BYTES = 4 << 20,     /* of one manifest */
-    TB_MANIFEST_MAX_FILES = 4096,        /* of one model */
+    TB_HUB_REPOS_MAX = 4096,         /* folders of a cache that are looked at */
+    TB_MANIFEST_MAX_BYTES = 4 << 20, /* of one manifest */
+    TB_MANIFEST_MAX_FILES = 4096,    /* of one model */
 };
 
 #define TB_NEURAL_MAX_SECONDS 20.4 /* of such a picture, with Riffusion's 10 ms a pixel */
