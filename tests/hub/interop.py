@@ -31,7 +31,7 @@ from hub_client import (
     weights_of,
 )  # fmt: skip
 from hub_faults import fault
-from hub_repos import FP16, FP16_FILE, ORIGINAL
+from hub_repos import FP16, FP16_FILE, TINY
 from hub_server import Hub
 
 PEER = Path(__file__).parent / "hub_peer.py"
@@ -102,7 +102,12 @@ def timbre_finds_what_it_downloaded(peer: Peer) -> None:
         check_same(hub.requests, [], "requests")
         good_pull(home)
         check_same(hub.served(), 0, "bytes fetched anew")
-        check_same(home.model(ORIGINAL)["provenance"], "cache", ORIGINAL)
+        peer.download(home, TINY)  # of which nothing says that it paints spectrograms
+        model = home.model(TINY)
+        check_same((model["state"], model["provenance"], model["is_default"]),
+                   ("whole", "cache", False), TINY)  # fmt: skip
+        ran = home.run("generate", "x", "--model", TINY, "--steps", "1")
+        check_same(ran.status, 0, ran.told())
         ran = home.run("models", "rm", "riffusion-v1", "--json")
         check((home.repo(FP16) / "blobs" / hub.repos[FP16].head[FP16_FILE].etag).exists(),
               f"rm took what another program brought\n{ran.told()}")  # fmt: skip

@@ -81,7 +81,7 @@ def ctrl_c_keeps_the_part() -> None:
         check_resumes(home, hub)
 
 
-def the_end_of_a_session_keeps_the_part() -> None:
+def sigterm_keeps_the_part() -> None:
     with Hub(rate=100_000) as hub, Home(hub) as home:
         stop(home, hub, signal.SIGTERM)
         check_invisible(home)
@@ -252,7 +252,7 @@ def every_answer_is_json() -> None:
 
 
 CASES = [
-    two_at_once, ctrl_c_keeps_the_part, the_end_of_a_session_keeps_the_part, a_full_disk,
+    two_at_once, ctrl_c_keeps_the_part, sigterm_keeps_the_part, a_full_disk,
     a_part_with_wrong_bytes, a_part_that_is_too_long, verify_and_repair, a_file_that_is_gone,
     rm_takes_what_was_brought, a_path_that_was_added, rm_of_nothing, makes_takes,
     a_missing_model_names_the_pull, every_answer_is_json,
