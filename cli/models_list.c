@@ -240,7 +240,7 @@ static tb_status print_text(const tb_models *m, const answer *a, tb_error *err)
 
 tb_status tb_models_list(tb_models *m, int *exit_code, tb_error *err)
 {
-    (void)exit_code;
+    *exit_code = 0;
     tb_status st = tb_models_read(m, err);
     if (st != TIMBRE_OK)
         return st;
@@ -254,7 +254,7 @@ tb_status tb_models_list(tb_models *m, int *exit_code, tb_error *err)
 
 tb_status tb_models_path(tb_models *m, int *exit_code, tb_error *err)
 {
-    (void)exit_code;
+    *exit_code = 0;
     const char *path = m->hub.cache;
     const tb_installed *model = NULL;
     tb_status st = TIMBRE_OK;

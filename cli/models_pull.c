@@ -141,6 +141,8 @@ static tb_status fetch(tb_models *m, tb_pull_plan *plan, tb_pull_options *option
     options->progress = tb_models_meter_fetch;
     options->user = &meter;
     tb_status st = tb_pull_run(&m->hub, plan, options, err);
+    options->progress = NULL;
+    options->user = NULL;
     tb_models_meter_clear(&meter);
     return st;
 }

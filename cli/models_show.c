@@ -64,7 +64,7 @@ static json_t *facts_of(tb_models *m, const tb_installed *model, const char *tok
 
 tb_status tb_models_show(tb_models *m, int *exit_code, tb_error *err)
 {
-    (void)exit_code;
+    *exit_code = 0;
     const tb_installed *model = NULL;
     tb_status st = tb_models_find(m, m->operands[0], &model, err);
     if (st != TIMBRE_OK)

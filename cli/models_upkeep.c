@@ -160,7 +160,7 @@ static void say_removal(tb_app *app, const tb_installed *model, const tb_removal
 
 tb_status tb_models_remove(tb_models *m, int *exit_code, tb_error *err)
 {
-    (void)exit_code;
+    *exit_code = 0;
     const tb_installed *model = NULL;
     tb_removal removal = {0};
     tb_status st = tb_models_find(m, m->operands[0], &model, err);

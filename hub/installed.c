@@ -195,8 +195,9 @@ static tb_status add_recorded(const tb_hub *hub, const tb_manifest *manifest,
     tb_status st = push(list, manifest->name, manifest->licence, provenance, &m, err);
     if (st == TIMBRE_OK)
         st = tb_here_files_of_manifest(hub, manifest, &files, err);
-    if (st == TIMBRE_OK)
-        st = count(&files, m, err);
+    if (st != TIMBRE_OK)
+        return st;
+    st = count(&files, m, err);
     m->state = m->n_missing == 0 ? TB_INSTALLED_WHOLE : TB_INSTALLED_PARTIAL;
     if (st == TIMBRE_OK && m->state == TB_INSTALLED_WHOLE)
         st = place_recorded(hub, manifest, m, err);

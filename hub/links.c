@@ -33,14 +33,14 @@ static bool walk(const char *folder, int depth, visit_fn *visit, void *user, boo
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         char *path = tb_strf("%s/%s", folder, entry->d_name);
-        if (path == NULL || lstat(path, &info) != 0)
+        bool is_there = path != NULL && lstat(path, &info) == 0;
+        bool is_folder = is_there && S_ISDIR(info.st_mode);
+        if (!is_there || (is_folder && depth == DEPTH_MAX))
             *is_readable = false;
-        else if (!S_ISDIR(info.st_mode))
-            is_enough = visit(path, &info, depth, user);
-        else if (depth < DEPTH_MAX)
+        else if (is_folder)
             is_enough = walk(path, depth + 1, visit, user, is_readable);
         else
-            *is_readable = false;
+            is_enough = visit(path, &info, depth, user);
         free(path);
     }
     (void)closedir(open);

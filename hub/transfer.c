@@ -144,12 +144,11 @@ static tb_status fill(tries *t, tb_error *err)
             t->retry.n_failed = 0;
             t->has_asked_anew = t->asks_whole = false;
         }
-        if (t->has_overflow)
-            st = TIMBRE_OK; /* the hash decides about what came */
-        else if (t->part.offset < t->transfer->len_bytes)
+        bool has_all = t->has_overflow || t->part.offset >= t->transfer->len_bytes;
+        if (!has_all)
             st = consider(t, &answer, st, err);
-        else if (st != TIMBRE_CANCELLED)
-            st = TIMBRE_OK;
+        else if (st != TIMBRE_CANCELLED || t->has_overflow)
+            st = TIMBRE_OK; /* the hash decides about what came */
         tb_http_answer_deinit(&answer);
     }
     return st;

@@ -45,12 +45,14 @@ def check_tidy(tree: Tree) -> list[str]:
 
 
 def check_cppcheck(tree: Tree) -> list[str]:
+    # readdirCalled: POSIX 2024 has readdir safe for streams of one thread each, as all of ours are
     sources = [f for f in tree.c_files if f.endswith(".c") and not f.startswith("tests/")]
     status, out = tree.run(
         tree.tool("cppcheck"),
         *"--quiet --std=c11 --inline-suppr --error-exitcode=1".split(),
         *"--library=posix --library=tools/lint/cppcheck.cfg".split(),
         *"--enable=warning,performance,portability --suppress=missingIncludeSystem".split(),
+        "--suppress=readdirCalled",
         *("-j", str(os.cpu_count()), "-I", ".", "-I", "include"),
         "--template={file}:{line}: {id}: {message}",
         *sources,
