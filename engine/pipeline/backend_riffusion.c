@@ -254,15 +254,15 @@ static json_t *describe(const tb_riffusion_size *size, const timbre_request *req
                      "image_height", size->height, "unused", list_unused(request));
 }
 
-static json_t *list_ingredients(const tb_riffusion *r, const tb_kernels *kernels,
+static json_t *list_ingredients(const tb_riffusion *r, const tb_job *job,
                                 const tb_levels_report *levels)
 {
     char meter[16], name[TB_MODEL_ID_MAX_BYTES + 1];
     tb_loudness_version(meter);
-    timbre_model_name(r->path, name, sizeof name);
+    tb_request_model_name(job->request, name, sizeof name);
     return json_pack("{s:{s:s, s:s}, s:s, s:o, s:s*}", "model", "name", name, "sha256", r->sha256,
                      "libebur128", meter, "gain_db", tb_json_level(levels->gain_db), "blas",
-                     tb_kernels_library(kernels));
+                     tb_kernels_library(job->kernels));
 }
 
 /* What is known only behind the work. */
@@ -280,7 +280,7 @@ static tb_status report_result(const tb_riffusion *r, const tb_riffusion_work *w
                                const tb_levels_report *levels, tb_result *result, tb_error *err)
 {
     json_t *measured = measured_object(r, levels);
-    result->ingredients = list_ingredients(r, w->job->kernels, levels);
+    result->ingredients = list_ingredients(r, w->job, levels);
     result->extras = describe(&w->size, w->job->request);
     bool is_whole = measured != NULL && result->ingredients != NULL && result->extras != NULL &&
                     json_object_update(result->extras, measured) == 0;

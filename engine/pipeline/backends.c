@@ -36,10 +36,14 @@ int timbre_request_makes(const timbre_request *request, timbre_side side)
            tb_backends[i]->side == side;
 }
 
+/* Links are followed for the names of folders, "." among them. A file has its own: links of the
+ * Hugging Face cache lead to one whose name is a hash. */
 void timbre_model_name(const char *model_id, char *out, size_t cap)
 {
-    char *real = strchr(model_id, '/') == NULL && model_id[0] != '.' ? NULL
-                                                                     : realpath(model_id, NULL);
+    struct stat info;
+    bool is_path = strchr(model_id, '/') != NULL || model_id[0] == '.';
+    bool is_file = is_path && stat(model_id, &info) == 0 && S_ISREG(info.st_mode);
+    char *real = is_path && !is_file ? realpath(model_id, NULL) : NULL;
     const char *name = tb_path_name(real != NULL ? real : model_id);
     if (tb_utf8_require_text("model", name, strlen(name), TB_MODEL_ID_MAX_BYTES, NULL) != TIMBRE_OK)
         name = tb_path_name(model_id);

@@ -162,6 +162,9 @@ static void a_placed_model_keeps_its_name(void **state)
     assert_string_equal(pcm[0], pcm[1]);
     assert_string_equal(name, "\"studio/funk-machine\"");
     assert_string_equal(shown, name);
+    char *model = member(timbre_take_recipe(by_name), "ingredients", "model");
+    assert_non_null(strstr(model, name)); /* where there is no telling the place either */
+    free(model);
     char *again = timbre_recipe_request(timbre_take_recipe(by_name), NULL);
     assert_non_null(again);
     /* another model_id is another model: the place goes */
@@ -182,6 +185,23 @@ static void a_placed_model_keeps_its_name(void **state)
     timbre_request_free(r);
     timbre_request_free(named);
     timbre_engine_free(engine);
+}
+
+/* A link in the Hugging Face cache has a name, and leads to a file that has only a hash. */
+static void a_linked_file_has_its_own_name(void **state)
+{
+    (void)state;
+    char name[100];
+    assert_int_equal(
+        system("echo x > 0123456789abcdef && ln -s 0123456789abcdef model.safetensors && "
+               "mkdir folder && ln -s folder link"),
+        0);
+    timbre_model_name("./model.safetensors", name, sizeof name);
+    assert_string_equal(name, "model.safetensors");
+    timbre_model_name("./link", name, sizeof name);
+    assert_string_equal(name, "folder");
+    timbre_model_name("org/name", name, sizeof name);
+    assert_string_equal(name, "name");
 }
 
 /* The vocabulary that comes with the place is used, and not another one's from the take before. */
@@ -702,6 +722,7 @@ int main(void)
         cmocka_unit_test(the_take_is_what_was_asked_for),
         cmocka_unit_test(the_recipe_names_the_model_and_no_path),
         cmocka_unit_test(a_placed_model_keeps_its_name),
+        cmocka_unit_test_setup_teardown(a_linked_file_has_its_own_name, enter_folder, leave_folder),
         cmocka_unit_test(a_placed_model_has_the_vocabulary_of_its_place),
         cmocka_unit_test(a_recipe_names_a_model_and_no_path),
         cmocka_unit_test(every_neural_field_changes_the_result),
