@@ -218,7 +218,7 @@ def makes_takes() -> None:
         good_pull(home)
         first = generate(home, "a b", "--model", "riffusion-v1", "--steps", "1", "--seed", "3")
         check("riffusion-v1" in recipe_of(first), recipe_of(first))
-        check(weights_sha(hub) in recipe_of(first), "the weights are not in the recipe")
+        check(weights_sha(hub) not in recipe_of(first), "the model is called by its blob's name")
         second = generate(home, "a b", "--steps", "1", "--seed", "3")
         check_same(second.read_bytes() == first.read_bytes(), True, "the default is the same model")
         third = generate(home, "--from", str(first))
