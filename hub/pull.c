@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "engine/base/clock.h"
 #include "engine/base/limits.h"
@@ -189,8 +190,8 @@ static tb_status check_space(const tb_hub *hub, tb_pull_plan *plan, tb_error *er
     return st;
 }
 
-/* Ours: fetched now, said so by an earlier manifest, or whole without a link, as only a pull of
- * ours that was stopped leaves it. */
+/* Ours: fetched now, by an earlier manifest, or by the mark of a pull that was stopped before its
+ * manifest. */
 static bool is_ours(const pull *p, const tb_manifest *before, size_t i)
 {
     const tb_pull_file *f = &p->plan->files[i];
@@ -202,11 +203,13 @@ static bool is_ours(const pull *p, const tb_manifest *before, size_t i)
             strcmp(b->etag, f->etag) == 0)
             return true;
     }
-    char *etag = NULL;
-    int64_t len_bytes = 0;
-    tb_status st = tb_cache_find_file(p->hub, f->repo, f->commit, f->path, &etag, &len_bytes, NULL);
-    free(etag);
-    return st == TIMBRE_NOT_FOUND;
+    char *mark = NULL;
+    tb_error ignored = {0};
+    bool is_marked = tb_cache_lock_path(p->hub, f->repo, f->etag, ".timbre", &mark, &ignored) ==
+                         TIMBRE_OK &&
+                     access(mark, F_OK) == 0;
+    free(mark);
+    return is_marked;
 }
 
 static tb_status find_sha256(const pull *p, const tb_pull_file *f, char hex[TB_SHA256_HEX_BYTES],
@@ -246,6 +249,19 @@ static tb_status note_files(const pull *p, tb_manifest *manifest, tb_error *err)
     return st;
 }
 
+/* The manifest says it now. */
+static void remove_marks(const pull *p)
+{
+    for (size_t i = 0; i < p->plan->n_files; i++) {
+        const tb_pull_file *f = &p->plan->files[i];
+        char *mark = NULL;
+        tb_error ignored = {0};
+        if (tb_cache_lock_path(p->hub, f->repo, f->etag, ".timbre", &mark, &ignored) == TIMBRE_OK)
+            (void)unlink(mark);
+        free(mark);
+    }
+}
+
 static tb_status make_visible(const pull *p, tb_error *err)
 {
     const tb_pull_plan *plan = p->plan;
@@ -270,6 +286,8 @@ static tb_status make_visible(const pull *p, tb_error *err)
     }
     if (st == TIMBRE_OK && p->hub->records != NULL)
         st = tb_manifest_write(p->hub, &manifest, err);
+    if (st == TIMBRE_OK && p->hub->records != NULL)
+        remove_marks(p);
     tb_manifest_deinit(&manifest);
     return st;
 }

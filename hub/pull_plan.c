@@ -11,6 +11,7 @@
 #include "engine/base/path.h"
 #include "hub/cache.h"
 #include "hub/choose.h"
+#include "hub/installed_files.h"
 
 /* A plan being made. */
 typedef struct {
@@ -246,28 +247,34 @@ static tb_status plan_repo(maker *m, tb_error *err)
     return st;
 }
 
-/* ---- offline: what the manifest of an earlier pull says, if all of it is still here ---- */
+/* ---- offline: what is here, whoever brought it ---- */
+
+/* *is_whole becomes false where something is missing. */
+static tb_status add_here(maker *m, const tb_here_file *here, bool *is_whole, tb_error *err)
+{
+    const tb_manifest_file *f = &here->file;
+    if (!here->is_here)
+        *is_whole = *is_whole && here->is_optional;
+    if (!here->is_here || f->repo == NULL || f->etag == NULL) /* a copy has no blob to speak of */
+        return TIMBRE_OK;
+    return add_file(m, f->repo, f->commit, f->path, f->etag, f->len_bytes, err);
+}
 
 static tb_status plan_offline(maker *m, tb_error *err)
 {
-    tb_manifest manifest = {0};
     tb_pull_plan *plan = m->plan;
+    tb_here_files files = {0};
     plan->is_offline = true;
-    tb_status st = tb_manifest_read(m->hub, plan->name, &manifest, err);
-    bool is_whole = st == TIMBRE_OK && manifest.n_files > 0;
-    st = TIMBRE_OK;
-    for (size_t i = 0; i < manifest.n_files && st == TIMBRE_OK && is_whole; i++) {
-        const tb_manifest_file *f = &manifest.files[i];
-        is_whole = f->repo != NULL && f->commit != NULL && f->etag != NULL;
-        if (is_whole)
-            st = add_file(m, f->repo, f->commit, f->path, f->etag, f->len_bytes, err);
-        is_whole = is_whole && st == TIMBRE_OK && plan->files[plan->n_files - 1].is_here;
-    }
-    tb_manifest_deinit(&manifest);
+    tb_installed model = {.name = plan->name, .known = plan->known};
+    tb_status st = tb_here_files_of(m->hub, &model, &files, err);
+    bool is_whole = st == TIMBRE_OK && files.n > 0;
+    for (size_t i = 0; i < files.n && st == TIMBRE_OK; i++)
+        st = add_here(m, &files.items[i], &is_whole, err);
+    tb_here_files_deinit(&files);
     if (st == TIMBRE_OK && !is_whole) {
         st = tb_fail(err, TIMBRE_MODEL_MISSING, "'%s' is not whole here, and HF_HUB_OFFLINE is set",
                      plan->name);
-        tb_fix(err, "run `timbre models pull %s` without HF_HUB_OFFLINE", plan->name);
+        tb_fix(err, "run timbre models pull %s without HF_HUB_OFFLINE", plan->name);
     }
     return st;
 }

@@ -83,7 +83,7 @@ static tb_status lock_blob(const remover *r, const char *repo, const char *etag,
 {
     char *path = NULL;
     *fd = -1;
-    tb_status st = tb_cache_lock_path(r->hub, repo, etag, &path, err);
+    tb_status st = tb_cache_lock_path(r->hub, repo, etag, ".lock", &path, err);
     if (st == TIMBRE_OK)
         st = tb_cache_make_folder_of(r->hub, path, err);
     if (st == TIMBRE_OK && (*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666)) < 0)
@@ -112,34 +112,38 @@ static tb_status unlink_counted(remover *r, const char *path, tb_error *err)
     return TIMBRE_OK;
 }
 
-/* The blob, its part and its validator; the lock file stays, as its users expect. Whoever calls has
- * made sure that nobody needs it. */
+/* Small files beside the lock; that one stays, as its users expect. */
+static void unlink_beside_lock(const remover *r, const char *repo, const char *etag)
+{
+    static const char *const endings[] = {".validator", ".timbre"};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        char *path = NULL;
+        tb_error ignored = {0};
+        if (tb_cache_lock_path(r->hub, repo, etag, endings[i], &path, &ignored) == TIMBRE_OK)
+            (void)unlink(path);
+        free(path);
+    }
+}
+
+/* The blob and its part. Whoever calls has made sure that nobody needs them. */
 static tb_status remove_blob(remover *r, const char *repo, const char *etag, tb_error *err)
 {
-    char *blob = NULL, *lock = NULL;
+    char *blob = NULL, *part = NULL;
     int fd = -1;
     tb_status st = tb_cache_blob_path(r->hub, repo, etag, &blob, err);
-    if (st == TIMBRE_OK)
-        st = tb_cache_lock_path(r->hub, repo, etag, &lock, err);
+    if (st == TIMBRE_OK && (part = tb_strf("%s.incomplete", blob)) == NULL)
+        st = no_memory(err);
     if (st == TIMBRE_OK)
         st = lock_blob(r, repo, etag, &fd, err);
-    char *part = st == TIMBRE_OK ? tb_strf("%s.incomplete", blob) : NULL;
-    char *validator = st == TIMBRE_OK
-                          ? tb_strf("%.*s.validator", (int)(strlen(lock) - strlen(".lock")), lock)
-                          : NULL;
-    if (st == TIMBRE_OK && (part == NULL || validator == NULL))
-        st = no_memory(err);
     if (st == TIMBRE_OK)
         st = unlink_counted(r, blob, err);
     if (st == TIMBRE_OK)
         st = unlink_counted(r, part, err);
     if (st == TIMBRE_OK)
-        (void)unlink(validator);
+        unlink_beside_lock(r, repo, etag);
     if (fd >= 0)
         (void)close(fd);
-    free(validator);
     free(part);
-    free(lock);
     free(blob);
     return st;
 }

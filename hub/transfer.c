@@ -16,6 +16,7 @@ typedef struct {
     char *url;           /* owned */
     bool asks_whole;     /* the next request is for all of it: ranges went wrong */
     bool begins_anew;    /* the answer under way replaces what is there, with its first byte */
+    char *etag;          /* of the answer that begins anew; owned */
     bool has_overflow;   /* more bytes came than there are */
     bool is_strange;     /* an answer that is not what was asked for; worth another try */
     bool has_asked_anew; /* a signed address was refused once */
@@ -50,7 +51,12 @@ static tb_status begin(const tb_http_answer *answer, void *user, tb_error *err)
     if (told >= 0 && told != len_bytes)
         return refuse(t, err, "the server's file has another size than the Hub said");
     t->begins_anew = t->part.offset > 0;
-    return t->begins_anew ? TIMBRE_OK : tb_part_write_validator(&t->part, etag, err);
+    if (!t->begins_anew)
+        return tb_part_write_validator(&t->part, etag, err);
+    free(t->etag);
+    t->etag = etag == NULL ? NULL
+                           : tb_strdup(etag); /* none, for memory: a resume without If-Range */
+    return TIMBRE_OK;
 }
 
 static tb_status take(const void *bytes, size_t n, void *user, tb_error *err)
@@ -60,7 +66,7 @@ static tb_status take(const void *bytes, size_t n, void *user, tb_error *err)
         t->begins_anew = false;
         tb_status st = tb_part_empty(&t->part, err);
         if (st == TIMBRE_OK)
-            st = tb_part_write_validator(&t->part, NULL, err);
+            st = tb_part_write_validator(&t->part, t->etag, err);
         if (st != TIMBRE_OK)
             return st;
     }
@@ -195,6 +201,7 @@ tb_status tb_transfer_run(const tb_transfer *transfer, bool *was_here, tb_error 
     st = t.url != NULL ? fetch(&t, err)
                        : tb_fail(err, TIMBRE_NO_MEMORY, "no memory for an address");
     free(t.url);
+    free(t.etag);
     tb_part_close(&t.part);
     return st;
 }

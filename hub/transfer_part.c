@@ -19,31 +19,23 @@ static tb_status no_memory(tb_error *err)
     return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
 }
 
-static tb_status make_folder_of(const char *path, tb_error *err)
-{
-    char *folder = tb_path_folder(path);
-    tb_status st = folder != NULL ? tb_dir_make(folder, err) : no_memory(err);
-    free(folder);
-    return st;
-}
-
 static tb_status make_paths(tb_part *part, tb_error *err)
 {
     const tb_transfer *t = part->transfer;
-    tb_status st = tb_cache_blob_path(t->http->hub, t->repo, t->etag, &part->blob, err);
+    const tb_hub *hub = t->http->hub;
+    const struct {
+        const char *ending;
+        char **path;
+    } beside[] = {
+        {".lock", &part->lock}, {".validator", &part->validator}, {".timbre", &part->mark}};
+    tb_status st = tb_cache_blob_path(hub, t->repo, t->etag, &part->blob, err);
+    for (size_t i = 0; st == TIMBRE_OK && i < sizeof beside / sizeof *beside; i++)
+        st = tb_cache_lock_path(hub, t->repo, t->etag, beside[i].ending, beside[i].path, err);
+    if (st == TIMBRE_OK && (part->path = tb_strf("%s.incomplete", part->blob)) == NULL)
+        st = no_memory(err);
     if (st == TIMBRE_OK)
-        st = tb_cache_lock_path(t->http->hub, t->repo, t->etag, &part->lock, err);
-    if (st != TIMBRE_OK)
-        return st;
-    size_t n = strlen(part->lock);
-    if (n > 5 && strcmp(part->lock + n - 5, ".lock") == 0)
-        n -= 5;
-    part->path = tb_strf("%s.incomplete", part->blob);
-    part->validator = tb_strf("%.*s.validator", (int)n, part->lock);
-    if (part->path == NULL || part->validator == NULL)
-        return no_memory(err);
-    st = make_folder_of(part->blob, err);
-    return st == TIMBRE_OK ? make_folder_of(part->lock, err) : st;
+        st = tb_cache_make_folder_of(hub, part->blob, err);
+    return st == TIMBRE_OK ? tb_cache_make_folder_of(hub, part->lock, err) : st;
 }
 
 /* One try; *fd stays -1 while another process has it. */
@@ -156,6 +148,7 @@ void tb_part_close(tb_part *part)
     free(part->path);
     free(part->lock);
     free(part->validator);
+    free(part->mark);
     *part = (tb_part){.fd = -1, .lock_fd = -1};
 }
 
@@ -196,21 +189,6 @@ tb_status tb_part_empty(tb_part *part, tb_error *err)
     return tb_content_hash_init(&part->hash, part->transfer->etag, part->transfer->len_bytes, err);
 }
 
-static tb_status sync_folder_of(const char *path, tb_error *err)
-{
-    char *folder = tb_path_folder(path);
-    if (folder == NULL)
-        return no_memory(err);
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    tb_status st = fd >= 0 && fsync(fd) == 0
-                       ? TIMBRE_OK
-                       : tb_fail_errno(err, errno, "cannot sync '%s'", folder);
-    if (fd >= 0)
-        close(fd);
-    free(folder);
-    return st;
-}
-
 tb_status tb_part_finish(tb_part *part, char hex[TB_SHA256_HEX_BYTES], bool *is_right,
                          tb_error *err)
 {
@@ -220,10 +198,14 @@ tb_status tb_part_finish(tb_part *part, char hex[TB_SHA256_HEX_BYTES], bool *is_
         return st;
     if (fsync(part->fd) != 0)
         return fail_write(part, errno, err);
+    /* before the name: whatever comes now, it is known whose blob it is */
+    st = tb_file_write(part->mark, "", 0, true, err);
+    if (st != TIMBRE_OK)
+        return st;
     if (rename(part->path, part->blob) != 0)
         return tb_fail_errno(err, errno, "cannot rename '%s'", part->path);
     (void)unlink(part->validator);
-    return sync_folder_of(part->blob, err);
+    return tb_cache_sync_folder_of(part->blob, err);
 }
 
 char *tb_part_read_validator(const tb_part *part)
