@@ -211,7 +211,8 @@ static void check_model(examination *e)
     if (st != TIMBRE_OK)
         say_error(e, FAIL, &err);
     else if (is_sketch)
-        say(e, OK, "the sketch: %s; --model names another", choice.why);
+        say(e, OK, "the sketch: %s%s", choice.why,
+            choice.is_named ? "" : "; timbre models pull riffusion-v1 fetches one");
     else
         say_model(e, choice.name, facts);
     free(facts);

@@ -7,6 +7,7 @@
 #include "cli/model_choice.h"
 #include "cli/models.h"
 #include "cli/show_model.h"
+#include "cli/text.h"
 #include "timbre/model.h"
 
 tb_status tb_models_describe(tb_app *app, const char *path, const char *tokenizer, char **facts,
@@ -62,27 +63,106 @@ static json_t *facts_of(tb_models *m, const tb_installed *model, const char *tok
     return NULL;
 }
 
+/* ---- for people ---- */
+
+typedef enum { TEXT, BYTES, SECONDS, YES } fact_kind;
+
+static const struct {
+    const char *member, *label;
+    fact_kind kind;
+} lines[] = {
+    {"name", "name", TEXT},
+    {"title", "what it is", TEXT},
+    {"state", "state", TEXT},
+    {"missing", "missing", TEXT},
+    {"fetch", "to fetch it", TEXT},
+    {"is_default", "answers", YES},
+    {"licence_title", "licence", TEXT},
+    {"licence_asks", "which is", TEXT},
+    {"native_seconds", "trained on", SECONDS},
+    {"bytes", "size", BYTES},
+    {"here_bytes", "of it here", BYTES},
+    {"memory_bytes", "memory", BYTES},
+    {"memory_low_bytes", "with low", BYTES},
+    {"path", "where", TEXT},
+    {"tokenizer", "vocabulary", TEXT},
+    {"commit", "commit", TEXT},
+};
+
+static void print_fact(const json_t *value, fact_kind kind)
+{
+    char bytes[TB_BYTES_TEXT_MAX];
+    switch (kind) {
+    case TEXT:
+        tb_print_clean(stdout, json_string_value(value));
+        break;
+    case BYTES:
+        tb_bytes_format(json_integer_value(value), bytes);
+        printf("%s", bytes);
+        break;
+    case SECONDS:
+        printf("%.2f s at a time", json_number_value(value));
+        break;
+    case YES:
+        printf("yes, when no model is named");
+        break;
+    }
+}
+
+/* What is not so, not known or not there has no line. */
+static bool has_line(const json_t *value)
+{
+    return value != NULL && !json_is_null(value) && !json_is_false(value) &&
+           !(json_is_integer(value) && json_integer_value(value) == 0);
+}
+
+static void print_facts(const json_t *facts)
+{
+    enum { LABEL_COLUMNS = 17 };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        const json_t *value = json_object_get(facts, lines[i].member);
+        if (!has_line(value))
+            continue;
+        printf("%-*s ", LABEL_COLUMNS, lines[i].label);
+        print_fact(value, lines[i].kind);
+        printf("\n");
+    }
+    const json_t *weights = json_object_get(facts, "weights");
+    if (json_is_object(weights)) {
+        printf("\nThe weights, after a look at every tensor:\n");
+        tb_show_facts(weights);
+    }
+}
+
+/* Takes the reference. */
+static tb_status tell(const tb_models *m, json_t *facts, tb_error *err)
+{
+    if (m->app->wants_json)
+        return tb_json_print(json_pack("{s:i, s:o}", "schema", 1, "model", facts), err);
+    print_facts(facts);
+    json_decref(facts);
+    return TIMBRE_OK;
+}
+
 tb_status tb_models_show(tb_models *m, int *exit_code, tb_error *err)
 {
     *exit_code = 0;
     const tb_installed *model = NULL;
-    tb_status st = tb_models_find(m, m->operands[0], &model, err);
-    if (st != TIMBRE_OK)
-        return st;
     tb_model_choice standing = {0}, choice = {0};
     tb_error ignored = {0}; /* the one that answers may be missing */
+    bool is_sketch = strcmp(m->operands[0], "sketch") == 0;
+    tb_status st = is_sketch ? tb_models_read(m, err)
+                             : tb_models_find(m, m->operands[0], &model, err);
+    if (st != TIMBRE_OK)
+        return st;
     (void)!tb_model_choose_from(m->app, &m->list, &standing, &ignored);
-    bool is_default = standing.id != NULL && strcmp(standing.id, model->name) == 0;
+    bool is_default = standing.id != NULL && strcmp(standing.id, m->operands[0]) == 0;
     tb_model_choice_deinit(&standing);
+    if (is_sketch)
+        return tell(m, tb_models_sketch_to_json(is_default), err);
     if (model->state == TB_INSTALLED_WHOLE)
         st = tb_model_choose_named(m->app, model->name, &choice, err);
     json_t *facts = st == TIMBRE_OK ? facts_of(m, model, choice.tokenizer, is_default, err) : NULL;
     tb_model_choice_deinit(&choice);
-    if (facts == NULL)
-        return err->code;
-    if (m->app->wants_json)
-        return tb_json_print(json_pack("{s:i, s:o}", "schema", 1, "model", facts), err);
-    tb_show_facts(facts);
-    json_decref(facts);
-    return TIMBRE_OK;
+    return facts == NULL ? err->code : tell(m, facts, err);
 }

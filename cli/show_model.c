@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/models.h"
 #include "cli/text.h"
 #include "timbre/model.h"
 
@@ -27,15 +28,23 @@ static bool is_bytes(const char *name)
     return n >= 5 && strcmp(name + n - 5, "bytes") == 0;
 }
 
+static void print_bytes(json_int_t n_bytes)
+{
+    char text[TB_BYTES_TEXT_MAX];
+    tb_bytes_format(n_bytes, text);
+    printf("%s", text);
+}
+
 /* How many files and bytes; --json has their names. */
 static void print_files(const json_t *files)
 {
     const json_t *file;
     size_t i;
-    double n_bytes = 0;
+    json_int_t n_bytes = 0;
     json_array_foreach((json_t *)files, i, file)
-        n_bytes += (double)json_integer_value(json_object_get(file, "bytes"));
-    printf("%zu, %.2f MB", json_array_size(files), n_bytes / 1e6);
+        n_bytes += json_integer_value(json_object_get(file, "bytes"));
+    printf("%zu, ", json_array_size(files));
+    print_bytes(n_bytes);
 }
 
 /* Members of an object, one a line, those of objects inside them indented; what is not known is
@@ -57,7 +66,7 @@ static void print_object(const json_t *object, int indent)
         if (strcmp(name, "files") == 0)
             print_files(value);
         else if (is_bytes(name) && json_is_integer(value))
-            printf("%.2f MB", (double)json_integer_value(value) / 1e6);
+            print_bytes(json_integer_value(value));
         else
             print_value(value);
         printf("\n");
