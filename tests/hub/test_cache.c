@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "hub/cache.h"
+#include "hub/content_hash.h"
 #include "hub/manifest.h"
 #include "tests/support/folder.h"
 
@@ -80,6 +81,33 @@ static void no_bad_name_becomes_a_path(void **state)
     assert_int_equal(tb_cache_lock_path(&hub, repo, SHA256, ".lock", &path, NULL), TIMBRE_OK);
     assert_string_equal(path, "cache/.locks/models--org--name/" SHA256 ".lock");
     free(path);
+}
+
+/* ---- hashes of content ---- */
+
+/* SHA-256 of FIPS 180-2; git hash-object of the same texts. */
+static void content_has_the_names_that_others_give_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *name;
+    } rows[] = {
+        {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {"", "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"},
+        {"hello\n", "ce013625030ba8dba906f756967f9e9ca394464a"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        tb_content_hash hash;
+        char hex[TB_SHA256_HEX_BYTES];
+        int64_t len = (int64_t)strlen(rows[i].text);
+        assert_int_equal(tb_content_hash_init(&hash, rows[i].name, len, NULL), TIMBRE_OK);
+        for (int64_t k = 0; k < len; k++)
+            assert_int_equal(tb_content_hash_add(&hash, rows[i].text + k, 1, NULL), TIMBRE_OK);
+        assert_int_equal(tb_content_hash_finish(&hash, hex, NULL), TIMBRE_OK);
+        assert_string_equal(hex, rows[i].name);
+        tb_content_hash_deinit(&hash);
+    }
 }
 
 /* ---- refs and links ---- */
@@ -328,6 +356,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_of_strangers_are_refused),
         cmocka_unit_test(no_bad_name_becomes_a_path),
+        cmocka_unit_test(content_has_the_names_that_others_give_it),
         cmocka_unit_test(a_ref_is_what_was_written),
         cmocka_unit_test(a_hostile_ref_is_no_commit),
         cmocka_unit_test(links_are_relative_and_replaced_in_one_step),
