@@ -12,6 +12,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/str.h"
 #include "hub/cache.h"
+#include "hub/mark.h"
 #include "hub/pull_plan.h"
 #include "hub/transfer.h"
 
@@ -189,12 +190,12 @@ static tb_status check_space(const tb_hub *hub, tb_pull_plan *plan, tb_error *er
     return st;
 }
 
-/* Ours: fetched now, said so by an earlier manifest, or whole without a link, as only a pull of
- * ours that was stopped leaves it. */
+/* Ours: fetched now, or by a pull that was stopped before it wrote its manifest, or said so by an
+ * earlier manifest. */
 static bool is_ours(const pull *p, const tb_manifest *before, size_t i)
 {
     const tb_pull_file *f = &p->plan->files[i];
-    if (p->is_fetched[i])
+    if (p->is_fetched[i] || tb_mark_is_of_blob(p->hub, f->repo, f->etag))
         return true;
     for (size_t k = 0; k < before->n_files; k++) {
         const tb_manifest_file *b = &before->files[k];
@@ -202,11 +203,7 @@ static bool is_ours(const pull *p, const tb_manifest *before, size_t i)
             strcmp(b->etag, f->etag) == 0)
             return true;
     }
-    char *etag = NULL;
-    int64_t len_bytes = 0;
-    tb_status st = tb_cache_find_file(p->hub, f->repo, f->commit, f->path, &etag, &len_bytes, NULL);
-    free(etag);
-    return st == TIMBRE_NOT_FOUND;
+    return false;
 }
 
 static tb_status find_sha256(const pull *p, const tb_pull_file *f, char hex[TB_SHA256_HEX_BYTES],
@@ -270,6 +267,8 @@ static tb_status make_visible(const pull *p, tb_error *err)
     }
     if (st == TIMBRE_OK && p->hub->records != NULL)
         st = tb_manifest_write(p->hub, &manifest, err);
+    for (size_t i = 0; i < plan->n_files && st == TIMBRE_OK; i++)
+        tb_mark_remove(p->hub, plan->files[i].repo, plan->files[i].etag);
     tb_manifest_deinit(&manifest);
     return st;
 }
@@ -306,7 +305,7 @@ tb_status tb_pull_run(const tb_hub *hub, tb_pull_plan *plan, const tb_pull_optio
         sort_by_size(plan, p.order);
         st = run_threads(&p, options, err);
     }
-    if (st == TIMBRE_OK)
+    if (st == TIMBRE_OK && !plan->is_offline) /* offline: it is visible, as it was */
         st = make_visible(&p, err);
     free((void *)p.done_bytes);
     free(p.order);

@@ -12,6 +12,7 @@
 #include "hub/cache.h"
 #include "hub/installed_files.h"
 #include "hub/links.h"
+#include "hub/mark.h"
 #include "hub/upkeep.h"
 
 typedef struct {
@@ -135,6 +136,8 @@ static tb_status remove_blob(remover *r, const char *repo, const char *etag, tb_
         st = unlink_counted(r, part, err);
     if (st == TIMBRE_OK)
         (void)unlink(validator);
+    if (st == TIMBRE_OK)
+        tb_mark_remove(r->hub, repo, etag);
     if (fd >= 0)
         (void)close(fd);
     free(validator);
@@ -205,7 +208,14 @@ static bool read_blob_name(const char *name, char etag[65])
     return tb_etag_is_valid(etag);
 }
 
-/* Blobs without a link, and parts: of a repository that is this model's alone. */
+/* A part is of no use to anybody; a whole blob may be another program's. */
+static bool may_sweep(const remover *r, const char *repo, const char *name, const char *etag)
+{
+    return r->forces || strlen(name) > strlen(etag) || tb_mark_is_of_blob(r->hub, repo, etag);
+}
+
+/* Parts, and blobs without a link that a pull of ours left: of a repository that is this model's
+ * alone. */
 static tb_status sweep(remover *r, const char *repo, tb_error *err)
 {
     char *place = NULL, etag[65];
@@ -216,7 +226,7 @@ static tb_status sweep(remover *r, const char *repo, tb_error *err)
     const struct dirent *entry;
     while (st == TIMBRE_OK && open != NULL && (entry = readdir(open)) != NULL)
         if (read_blob_name(entry->d_name, etag) && !is_needed(r, repo, NULL, etag) &&
-            !tb_blob_is_linked(r->hub, repo, etag))
+            !tb_blob_is_linked(r->hub, repo, etag) && may_sweep(r, repo, entry->d_name, etag))
             st = remove_blob(r, repo, etag, err);
     if (open != NULL)
         (void)closedir(open);

@@ -13,6 +13,7 @@
 #include "engine/base/file.h"
 #include "engine/base/path.h"
 #include "hub/cache.h"
+#include "hub/mark.h"
 
 static tb_status no_memory(tb_error *err)
 {
@@ -124,6 +125,8 @@ static tb_status open_file(tb_part *part, tb_error *err)
     if (!S_ISREG(s.st_mode))
         return tb_fail(err, TIMBRE_BAD_FILE, "'%s' is no regular file", part->path);
     tb_status st = tb_content_hash_init(&part->hash, t->etag, t->len_bytes, err);
+    if (st == TIMBRE_OK)
+        st = tb_mark_write(t->http->hub, t->repo, t->etag, &s, err);
     if (st != TIMBRE_OK)
         return st;
     return s.st_size > t->len_bytes ? tb_part_empty(part, err) : take_prefix(part, err);

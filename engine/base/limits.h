@@ -48,6 +48,7 @@ enum {
     TB_HUB_PROGRESS_BYTES = 64 << 10,     /* a try that brings so much does not count as failed */
     TB_HUB_SPACE_SPARE_BYTES = 64 << 20,  /* left free beside a model */
     TB_HUB_THREADS_MAX = 8,
+    TB_HUB_QUESTIONS_AT_ONCE = 4, /* about files, before a pull */
 
     /* files of a model */
     TB_WEIGHTS_MAX_TENSORS = 1 << 15, /* a whole Stable Diffusion 1.x with EMA has 1,831 */
@@ -83,9 +84,9 @@ enum {
     TB_PROMPT_MAX_WEIGHT = 100,    /* in size, of a piece: about 48 brackets */
 
     /* models on disk and from the Hub */
-    TB_HUB_REPOS_MAX = 4096,             /* folders of a cache that are looked at */
-    TB_MANIFEST_MAX_BYTES = 4 << 20,     /* of one manifest */
-    TB_MANIFEST_MAX_FILES = 4096,        /* of one model */
+    TB_HUB_REPOS_MAX = 4096,         /* folders of a cache that are looked at */
+    TB_MANIFEST_MAX_BYTES = 4 << 20, /* of one manifest */
+    TB_MANIFEST_MAX_FILES = 4096,    /* of one model */
 };
 
 #define TB_NEURAL_MAX_SECONDS 20.4 /* of such a picture, with Riffusion's 10 ms a pixel */
