@@ -51,7 +51,7 @@ static void make_paths(const char *text)
     char *paths[5] = {NULL};
     (void)!tb_cache_repo_path(&hub, text, &paths[0], &err);
     (void)!tb_cache_blob_path(&hub, "org/name", text, &paths[1], &err);
-    (void)!tb_cache_lock_path(&hub, "org/name", text, ".lock", &paths[2], &err);
+    (void)!tb_cache_lock_path(&hub, "org/name", text, &paths[2], &err);
     (void)!tb_cache_file_path(&hub, "org/name", commit, text, &paths[3], &err);
     (void)!tb_manifest_path(&hub, text, &paths[4], &err);
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {

@@ -77,8 +77,8 @@ tb_status tb_cache_blob_path(const tb_hub *hub, const char *repo, const char *et
     return st;
 }
 
-tb_status tb_cache_lock_path(const tb_hub *hub, const char *repo, const char *etag,
-                             const char *ending, char **out, tb_error *err)
+tb_status tb_cache_lock_path(const tb_hub *hub, const char *repo, const char *etag, char **out,
+                             tb_error *err)
 {
     char *folder = NULL;
     *out = NULL;
@@ -86,7 +86,7 @@ tb_status tb_cache_lock_path(const tb_hub *hub, const char *repo, const char *et
     if (st == TIMBRE_OK)
         st = folder_name(repo, &folder, err);
     if (st == TIMBRE_OK)
-        st = keep(tb_strf("%s/.locks/%s/%s%s", hub->cache, folder, etag, ending), out, err);
+        st = keep(tb_strf("%s/.locks/%s/%s.lock", hub->cache, folder, etag), out, err);
     free(folder);
     return st;
 }

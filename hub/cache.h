@@ -23,10 +23,8 @@ TB_MUST_USE tb_status tb_cache_repo_path(const tb_hub *hub, const char *repo, ch
                                          tb_error *err);
 TB_MUST_USE tb_status tb_cache_blob_path(const tb_hub *hub, const char *repo, const char *etag,
                                          char **out, tb_error *err);
-/* .locks/models--ORG--NAME/ETAG and an ending: ".lock"; ".validator": the ETag of the server that a
- * part is from; ".timbre": the blob was fetched by Timbre, and no manifest says so yet. */
 TB_MUST_USE tb_status tb_cache_lock_path(const tb_hub *hub, const char *repo, const char *etag,
-                                         const char *ending, char **out, tb_error *err);
+                                         char **out, tb_error *err);
 /* path "" is the snapshot's folder. */
 TB_MUST_USE tb_status tb_cache_file_path(const tb_hub *hub, const char *repo, const char *commit,
                                          const char *path, char **out, tb_error *err);

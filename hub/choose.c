@@ -117,6 +117,32 @@ static const tb_remote_entry *find_weights(const tb_remote_tree *tree, const net
     return entry;
 }
 
+static bool begins_with(const char *text, const char *beginning)
+{
+    return strncmp(text, beginning, strlen(beginning)) == 0;
+}
+
+/* Whether a list of shards is here, and every shard that by its name is of this list. The list
+ * itself is read later: what it names besides is fetched then. */
+static bool are_shards_here(const tb_remote_tree *tree, const tb_remote_entry *index,
+                            tb_is_here_fn is_here, void *user)
+{
+    const char *stem_end = strchr(strrchr(index->path, '/'), '.');
+    bool is_half = strstr(stem_end, ".fp16") != NULL;
+    const char *ending = begins_with(stem_end, ".bin") ? ".bin" : ".safetensors";
+    size_t n_stem = (size_t)(stem_end - index->path), n_shards = 0;
+    bool are_here = is_here(index, user);
+    for (size_t i = 0; i < tree->n && are_here; i++) {
+        const tb_remote_entry *e = &tree->entries[i];
+        if (strncmp(e->path, index->path, n_stem) != 0 || strstr(e->path, "-of-") == NULL ||
+            !has_ending(e->path, ending) || (strstr(e->path, ".fp16") != NULL) != is_half)
+            continue;
+        are_here = is_here(e, user);
+        n_shards++;
+    }
+    return are_here && n_shards > 0;
+}
+
 static tb_status choose_weights(const tb_remote_tree *tree, const char *repo, size_t i_network,
                                 tb_is_here_fn is_here, void *user, tb_choice *choice, tb_error *err)
 {
@@ -128,7 +154,10 @@ static tb_status choose_weights(const tb_remote_tree *tree, const char *repo, si
             continue;
         if (first == NULL)
             first = entry;
-        if (!has_ending(entry->path, ".json") && is_here != NULL && is_here(entry, user))
+        if (is_here == NULL)
+            continue;
+        bool is_list = has_ending(entry->path, ".json");
+        if (is_list ? are_shards_here(tree, entry, is_here, user) : is_here(entry, user))
             here = entry;
     }
     const tb_remote_entry *entry = here != NULL ? here : first;
@@ -161,7 +190,7 @@ tb_status tb_choose(const tb_remote_tree *tree, const char *repo, tb_is_here_fn 
         st = choose_weights(tree, repo, i, is_here, user, out, err);
     for (size_t i = 0; i < tree->n; i++) {
         const char *path = tree->entries[i].path;
-        if (strncmp(path, "seed_images/", 12) == 0 && has_ending(path, ".png"))
+        if (begins_with(path, "seed_images/") && has_ending(path, ".png"))
             out->is_chosen[i] = true;
     }
     if (st != TIMBRE_OK)

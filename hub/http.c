@@ -236,9 +236,15 @@ static bool make_lines(const tb_http *http, const tb_http_request *request, cons
     return is_good;
 }
 
+/* It would fail again, however often: no certificate gets better by waiting. */
+static bool is_about_trust(CURLcode code)
+{
+    return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE;
+}
+
 static tb_status explain_cut(const char *url, CURLcode code, tb_http_answer *answer, tb_error *err)
 {
-    answer->is_cut = true;
+    answer->is_cut = !is_about_trust(code);
     char *host = tb_url_host(url);
     const char *name = host != NULL ? host : url;
     tb_status st = answer->status == 0
@@ -246,8 +252,12 @@ static tb_status explain_cut(const char *url, CURLcode code, tb_http_answer *ans
                                  curl_easy_strerror(code))
                        : tb_fail(err, TIMBRE_HUB_UNREACHABLE, "connection to '%s' was cut: %s",
                                  name, curl_easy_strerror(code));
-    tb_fix(err, "check the network (https_proxy for a proxy, HF_ENDPOINT for a mirror), or set "
-                "HF_HUB_OFFLINE=1 to use what is here");
+    if (is_about_trust(code))
+        tb_fix(err, "check the date of this machine; for a proxy or mirror with a certificate of "
+                    "its own, set CURL_CA_BUNDLE to its authority's file");
+    else
+        tb_fix(err, "check the network (https_proxy for a proxy, HF_ENDPOINT for a mirror), or set "
+                    "HF_HUB_OFFLINE=1 to use what is here");
     free(host);
     return st;
 }

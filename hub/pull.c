@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "engine/base/clock.h"
 #include "engine/base/limits.h"
 #include "engine/base/str.h"
 #include "hub/cache.h"
+#include "hub/mark.h"
 #include "hub/pull_plan.h"
 #include "hub/transfer.h"
 
@@ -190,12 +190,12 @@ static tb_status check_space(const tb_hub *hub, tb_pull_plan *plan, tb_error *er
     return st;
 }
 
-/* Ours: fetched now, by an earlier manifest, or by the mark of a pull that was stopped before its
- * manifest. */
+/* Ours: fetched now, or by a pull that was stopped before it wrote its manifest, or said so by an
+ * earlier manifest. */
 static bool is_ours(const pull *p, const tb_manifest *before, size_t i)
 {
     const tb_pull_file *f = &p->plan->files[i];
-    if (p->is_fetched[i])
+    if (p->is_fetched[i] || tb_mark_is_of_blob(p->hub, f->repo, f->etag))
         return true;
     for (size_t k = 0; k < before->n_files; k++) {
         const tb_manifest_file *b = &before->files[k];
@@ -203,13 +203,7 @@ static bool is_ours(const pull *p, const tb_manifest *before, size_t i)
             strcmp(b->etag, f->etag) == 0)
             return true;
     }
-    char *mark = NULL;
-    tb_error ignored = {0};
-    bool is_marked = tb_cache_lock_path(p->hub, f->repo, f->etag, ".timbre", &mark, &ignored) ==
-                         TIMBRE_OK &&
-                     access(mark, F_OK) == 0;
-    free(mark);
-    return is_marked;
+    return false;
 }
 
 static tb_status find_sha256(const pull *p, const tb_pull_file *f, char hex[TB_SHA256_HEX_BYTES],
@@ -249,19 +243,6 @@ static tb_status note_files(const pull *p, tb_manifest *manifest, tb_error *err)
     return st;
 }
 
-/* The manifest says it now. */
-static void remove_marks(const pull *p)
-{
-    for (size_t i = 0; i < p->plan->n_files; i++) {
-        const tb_pull_file *f = &p->plan->files[i];
-        char *mark = NULL;
-        tb_error ignored = {0};
-        if (tb_cache_lock_path(p->hub, f->repo, f->etag, ".timbre", &mark, &ignored) == TIMBRE_OK)
-            (void)unlink(mark);
-        free(mark);
-    }
-}
-
 static tb_status make_visible(const pull *p, tb_error *err)
 {
     const tb_pull_plan *plan = p->plan;
@@ -286,8 +267,8 @@ static tb_status make_visible(const pull *p, tb_error *err)
     }
     if (st == TIMBRE_OK && p->hub->records != NULL)
         st = tb_manifest_write(p->hub, &manifest, err);
-    if (st == TIMBRE_OK && p->hub->records != NULL)
-        remove_marks(p);
+    for (size_t i = 0; i < plan->n_files && st == TIMBRE_OK; i++)
+        tb_mark_remove(p->hub, plan->files[i].repo, plan->files[i].etag);
     tb_manifest_deinit(&manifest);
     return st;
 }
@@ -324,7 +305,7 @@ tb_status tb_pull_run(const tb_hub *hub, tb_pull_plan *plan, const tb_pull_optio
         sort_by_size(plan, p.order);
         st = run_threads(&p, options, err);
     }
-    if (st == TIMBRE_OK)
+    if (st == TIMBRE_OK && !plan->is_offline) /* offline: it is visible, as it was */
         st = make_visible(&p, err);
     free((void *)p.done_bytes);
     free(p.order);

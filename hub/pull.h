@@ -13,7 +13,7 @@
 
 typedef struct tb_pull_file {
     char *repo, *commit, *path;
-    char *etag; /* what the Hub calls the content: SHA-256 or git's SHA-1 */
+    char *etag; /* what the Hub calls the content: SHA-256 or git's SHA-1; "": not known offline */
     int64_t len_bytes;
     int64_t here_bytes; /* of them in the cache: all, or a part */
     bool is_here;       /* whole */
@@ -71,8 +71,8 @@ void tb_pull_plan_deinit(tb_pull_plan *plan); /* accepts a zeroed one */
 /*
  * Carry it out: space, then each missing file (lock, resume, hash, rename), then the snapshots'
  * links, refs and the manifest, in this order, so that a model is visible only when it is whole.
- * Whatever stops it, the parts stay. EXISTS: another process pulls the same file and does not end
- * before `cancel`. NO_SPACE names what is needed and free. VERIFY_FAILED: the bytes are not those
+ * Whatever stops it, the parts stay. Where another process fetches the same file, it is waited for;
+ * CANCELLED says so. NO_SPACE names what is needed and free. VERIFY_FAILED: the bytes are not those
  * that the Hub promised, twice.
  */
 TB_MUST_USE tb_status tb_pull_run(const tb_hub *hub, tb_pull_plan *plan,

@@ -13,13 +13,6 @@
 #include "hub/choose.h"
 #include "hub/installed_files.h"
 
-/* A plan being made. */
-typedef struct {
-    const tb_hub *hub;
-    tb_http *http; /* not started while offline */
-    tb_pull_plan *plan;
-} maker;
-
 static tb_status no_memory(tb_error *err)
 {
     return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a list of files");
@@ -66,8 +59,8 @@ int64_t tb_pull_free_bytes(const tb_hub *hub)
     return (int64_t)s.f_bavail * (int64_t)s.f_frsize;
 }
 
-static tb_status add_file(maker *m, const char *repo, const char *commit, const char *path,
-                          const char *etag, int64_t len_bytes, tb_error *err)
+tb_status tb_pull_plan_add(const tb_pull_maker *m, const char *repo, const char *commit,
+                           const char *path, const char *etag, int64_t len_bytes, tb_error *err)
 {
     tb_pull_plan *plan = m->plan;
     tb_pull_file *more = realloc(plan->files, (plan->n_files + 1) * sizeof *more);
@@ -86,71 +79,6 @@ static tb_status add_file(maker *m, const char *repo, const char *commit, const 
     return TIMBRE_OK;
 }
 
-/* ---- models of the registry ---- */
-
-static bool is_folder(const tb_known_file *file)
-{
-    size_t n = strlen(file->path);
-    return n > 0 && file->path[n - 1] == '/';
-}
-
-static tb_status add_folder(maker *m, const char *repo, const char *commit,
-                            const tb_known_file *file, tb_error *err)
-{
-    tb_remote_tree tree = {0};
-    tb_status st = tb_remote_ask_tree(m->http, repo, commit, &tree, err);
-    bool is_refused = st == TIMBRE_NOT_FOUND || st == TIMBRE_PERMISSION;
-    if (is_refused && file->is_optional)
-        return TIMBRE_OK;
-    for (size_t i = 0; i < tree.n && st == TIMBRE_OK; i++) {
-        const tb_remote_entry *e = &tree.entries[i];
-        if (strncmp(e->path, file->path, strlen(file->path)) == 0)
-            st = add_file(m, repo, commit, e->path, e->etag, e->len_bytes, err);
-    }
-    tb_remote_tree_deinit(&tree);
-    return st;
-}
-
-static tb_status add_known(maker *m, const char *repo, char commit[41], const tb_known_file *file,
-                           tb_error *err)
-{
-    tb_remote_file remote = {0};
-    const char *revision = commit[0] != '\0' ? commit : "main";
-    tb_status st = tb_remote_ask_file(m->http, repo, revision, file->path, &remote, err);
-    if (st == TIMBRE_NOT_FOUND && file->is_optional)
-        return TIMBRE_OK;
-    if (st != TIMBRE_OK)
-        return st;
-    if (commit[0] != '\0' && strcmp(commit, remote.commit) != 0)
-        return tb_fail(err, TIMBRE_BAD_FILE, "the Hub answers for commit %s, not %s", remote.commit,
-                       commit);
-    memcpy(commit, remote.commit, sizeof remote.commit);
-    if (strncmp(remote.etag, file->sha256_prefix, strlen(file->sha256_prefix)) != 0) {
-        st = tb_fail(err, TIMBRE_VERIFY_FAILED, "'%.120s' is %s on the Hub, known as %s...",
-                     file->path, remote.etag, file->sha256_prefix);
-        tb_fix(err, "it is another file than the one known; nothing was fetched");
-        return st;
-    }
-    return add_file(m, repo, commit, file->path, remote.etag, remote.len_bytes, err);
-}
-
-static tb_status plan_known(maker *m, tb_error *err)
-{
-    const tb_known_model *known = m->plan->known;
-    tb_status st = TIMBRE_OK;
-    for (size_t i = 0; i < known->n_sources && st == TIMBRE_OK; i++) {
-        const tb_known_source *source = &known->sources[i];
-        char commit[41] = "";
-        for (size_t k = 0; k < source->n_files && st == TIMBRE_OK; k++)
-            if (!is_folder(&source->files[k]))
-                st = add_known(m, source->repo, commit, &source->files[k], err);
-        for (size_t k = 0; k < source->n_files && st == TIMBRE_OK; k++)
-            if (is_folder(&source->files[k]) && commit[0] != '\0')
-                st = add_folder(m, source->repo, commit, &source->files[k], err);
-    }
-    return st;
-}
-
 /* ---- repositories by name ---- */
 
 typedef struct {
@@ -166,8 +94,8 @@ static bool is_entry_here(const tb_remote_entry *entry, void *user)
 }
 
 /* A small file that the plan depends on: from the cache where it is whole there. */
-static tb_status read_entry(maker *m, const char *commit, const tb_remote_entry *entry, char **json,
-                            size_t *n, tb_error *err)
+static tb_status read_entry(const tb_pull_maker *m, const char *commit,
+                            const tb_remote_entry *entry, char **json, size_t *n, tb_error *err)
 {
     char *blob = NULL;
     place here = {m->hub, m->plan->name};
@@ -180,7 +108,7 @@ static tb_status read_entry(maker *m, const char *commit, const tb_remote_entry 
     return st;
 }
 
-static tb_status check_class(maker *m, const char *commit, const tb_remote_tree *tree,
+static tb_status check_class(const tb_pull_maker *m, const char *commit, const tb_remote_tree *tree,
                              tb_error *err)
 {
     char *json = NULL;
@@ -193,7 +121,7 @@ static tb_status check_class(maker *m, const char *commit, const tb_remote_tree 
     return st;
 }
 
-static tb_status add_shards(maker *m, const char *commit, const tb_remote_tree *tree,
+static tb_status add_shards(const tb_pull_maker *m, const char *commit, const tb_remote_tree *tree,
                             tb_choice *choice, tb_error *err)
 {
     tb_status st = TIMBRE_OK;
@@ -211,7 +139,8 @@ static tb_status add_shards(maker *m, const char *commit, const tb_remote_tree *
     return st;
 }
 
-static tb_status plan_tree(maker *m, const char *commit, const tb_remote_tree *tree, tb_error *err)
+static tb_status plan_tree(const tb_pull_maker *m, const char *commit, const tb_remote_tree *tree,
+                           tb_error *err)
 {
     place here = {m->hub, m->plan->name};
     tb_choice choice = {0};
@@ -223,13 +152,13 @@ static tb_status plan_tree(maker *m, const char *commit, const tb_remote_tree *t
     for (size_t i = 0; i < tree->n && st == TIMBRE_OK; i++) {
         const tb_remote_entry *e = &tree->entries[i];
         if (choice.is_chosen[i])
-            st = add_file(m, m->plan->name, commit, e->path, e->etag, e->len_bytes, err);
+            st = tb_pull_plan_add(m, m->plan->name, commit, e->path, e->etag, e->len_bytes, err);
     }
     tb_choice_deinit(&choice);
     return st;
 }
 
-static tb_status plan_repo(maker *m, tb_error *err)
+static tb_status plan_repo(const tb_pull_maker *m, tb_error *err)
 {
     tb_remote_info info = {0};
     tb_remote_tree tree = {0};
@@ -249,32 +178,51 @@ static tb_status plan_repo(maker *m, tb_error *err)
 
 /* ---- offline: what is here, whoever brought it ---- */
 
-/* *is_whole becomes false where something is missing. */
-static tb_status add_here(maker *m, const tb_here_file *here, bool *is_whole, tb_error *err)
+static tb_status find_here(const tb_pull_maker *m, tb_here_files *here, tb_error *err)
 {
-    const tb_manifest_file *f = &here->file;
-    if (!here->is_here)
-        *is_whole = *is_whole && here->is_optional;
-    if (!here->is_here || f->repo == NULL || f->etag == NULL) /* a copy has no blob to speak of */
-        return TIMBRE_OK;
-    return add_file(m, f->repo, f->commit, f->path, f->etag, f->len_bytes, err);
+    const tb_pull_plan *plan = m->plan;
+    tb_manifest manifest = {0};
+    bool has_manifest = tb_manifest_read(m->hub, plan->name, &manifest, NULL) == TIMBRE_OK;
+    bool is_main = strcmp(plan->revision, "main") == 0;
+    tb_status st = TIMBRE_OK;
+    if (plan->known != NULL)
+        st = tb_here_files_of_known(m->hub, plan->known, has_manifest ? &manifest : NULL, here,
+                                    err);
+    else if (has_manifest && manifest.revision != NULL &&
+             strcmp(manifest.revision, plan->revision) == 0)
+        st = tb_here_files_of_manifest(m->hub, &manifest, here, err);
+    else if (is_main)
+        st = tb_here_files_of_repo(m->hub, plan->name, here, err);
+    tb_manifest_deinit(&manifest);
+    return st;
 }
 
-static tb_status plan_offline(maker *m, tb_error *err)
+static tb_status plan_offline(const tb_pull_maker *m, tb_error *err)
 {
     tb_pull_plan *plan = m->plan;
-    tb_here_files files = {0};
+    tb_here_files here = {0};
     plan->is_offline = true;
-    tb_installed model = {.name = plan->name, .known = plan->known};
-    tb_status st = tb_here_files_of(m->hub, &model, &files, err);
-    bool is_whole = st == TIMBRE_OK && files.n > 0;
-    for (size_t i = 0; i < files.n && st == TIMBRE_OK; i++)
-        st = add_here(m, &files.items[i], &is_whole, err);
-    tb_here_files_deinit(&files);
+    tb_status st = find_here(m, &here, err);
+    bool is_whole = st == TIMBRE_OK && here.n > 0;
+    for (size_t i = 0; i < here.n && st == TIMBRE_OK && is_whole; i++) {
+        const tb_here_file *h = &here.items[i];
+        const tb_manifest_file *f = &h->file;
+        is_whole = f->repo != NULL && (h->is_here || h->is_optional);
+        if (!is_whole || !h->is_here)
+            continue;
+        st = tb_pull_plan_add(m, f->repo, f->commit, f->path, f->etag != NULL ? f->etag : "",
+                              f->len_bytes, err);
+        if (st == TIMBRE_OK) {
+            /* also where the bytes are no blob of this cache: a copy, a store that is shared */
+            plan->files[plan->n_files - 1].is_here = true;
+            plan->files[plan->n_files - 1].here_bytes = f->len_bytes;
+        }
+    }
+    tb_here_files_deinit(&here);
     if (st == TIMBRE_OK && !is_whole) {
         st = tb_fail(err, TIMBRE_MODEL_MISSING, "'%s' is not whole here, and HF_HUB_OFFLINE is set",
                      plan->name);
-        tb_fix(err, "run timbre models pull %s without HF_HUB_OFFLINE", plan->name);
+        tb_fix(err, "run `timbre models pull %s` without HF_HUB_OFFLINE", plan->name);
     }
     return st;
 }
@@ -325,7 +273,7 @@ tb_status tb_pull_plan_make(const tb_hub *hub, const char *name, const tb_pull_o
     plan->page = tb_strf("%s/%s", hub->endpoint,
                          plan->known != NULL ? plan->known->sources[0].repo : name);
     tb_http http = {0};
-    maker m = {hub, &http, plan};
+    tb_pull_maker m = {hub, &http, plan};
     if (plan->name == NULL || plan->revision == NULL || plan->licence == NULL || plan->page == NULL)
         st = no_memory(err);
     if (st == TIMBRE_OK && hub->is_offline)
@@ -333,7 +281,7 @@ tb_status tb_pull_plan_make(const tb_hub *hub, const char *name, const tb_pull_o
     else if (st == TIMBRE_OK)
         st = tb_http_init(&http, hub, options->cancel, err);
     if (st == TIMBRE_OK && !hub->is_offline)
-        st = plan->known != NULL ? plan_known(&m, err) : plan_repo(&m, err);
+        st = plan->known != NULL ? tb_pull_plan_known(&m, err) : plan_repo(&m, err);
     tb_http_deinit(&http);
     if (st == TIMBRE_OK)
         add_up(hub, plan);

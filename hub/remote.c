@@ -76,16 +76,17 @@ tb_status tb_remote_refusal(const tb_hub *hub, const tb_http_answer *answer, con
     return tb_fail(err, TIMBRE_BAD_FILE, "the Hub answers with status %ld for '%s'", s, repo);
 }
 
-tb_status tb_remote_wait(tb_retry *retry, const tb_http_answer *answer, tb_status st,
-                         tb_status refusal, tb_error *err)
+tb_status tb_remote_may_retry(tb_retry *retry, const tb_http_answer *answer, tb_status st,
+                              tb_status refusal, double *pause_s, tb_error *err)
 {
-    bool is_busy = st == TIMBRE_OK && (answer->status == 429 || answer->status >= 500);
+    long s = answer->status;
+    bool is_busy = st == TIMBRE_OK && (s == 408 || s == 429 || s >= 500);
     if (!is_busy && !(st != TIMBRE_OK && answer->is_cut))
         return st != TIMBRE_OK ? st : refusal;
     retry->n_failed++;
     if (!tb_retry_is_allowed(retry))
         return st != TIMBRE_OK ? st : refusal;
-    double pause_s = tb_retry_pause_s(retry);
+    *pause_s = tb_retry_pause_s(retry);
     double asked_s = is_busy
                          ? tb_retry_after_parse(answer->headers[TB_HEADER_RETRY_AFTER], time(NULL))
                          : -1;
@@ -96,7 +97,8 @@ tb_status tb_remote_wait(tb_retry *retry, const tb_http_answer *answer, tb_statu
         tb_fix(err, "try again in %.0f minutes; what is here stays", asked_s / 60 + 1);
         return st;
     }
-    return tb_cancel_sleep(retry->cancel, asked_s > pause_s ? asked_s : pause_s, err);
+    *pause_s = asked_s > *pause_s ? asked_s : *pause_s;
+    return TIMBRE_OK;
 }
 
 /* ---- bodies in memory ---- */
@@ -137,7 +139,10 @@ static tb_status ask(tb_http *http, const tb_http_request *request, subject abou
         if (st == TIMBRE_OK)
             refusal = tb_remote_refusal(http->hub, answer, about.repo, about.revision, about.path,
                                         err);
-        st = tb_remote_wait(&retry, answer, st, refusal, err);
+        double pause_s = 0;
+        st = tb_remote_may_retry(&retry, answer, st, refusal, &pause_s, err);
+        if (st == TIMBRE_OK)
+            st = tb_cancel_sleep(retry.cancel, pause_s, err);
         if (st != TIMBRE_OK)
             return st;
         tb_http_answer_deinit(answer);

@@ -21,7 +21,8 @@ typedef struct tb_remote_entry {
 } tb_remote_entry;
 
 typedef struct tb_remote_tree {
-    tb_remote_entry *entries; /* files alone */
+    tb_remote_entry *entries; /* files alone, as the Hub lists them */
+    uint32_t *by_path;        /* indexes of entries, in order of their paths; owned */
     size_t n, capacity;
 } tb_remote_tree;
 
@@ -50,10 +51,11 @@ TB_MUST_USE tb_status tb_remote_read_file(tb_http *http, const char *repo, const
 TB_MUST_USE tb_status tb_remote_refusal(const tb_hub *hub, const tb_http_answer *answer,
                                         const char *repo, const char *revision, const char *path,
                                         tb_error *err);
-/* After a request that failed or was answered with `answer`: pause and return OK where another try
- * makes sense, else return why not (`st` and *err as they are, or the refusal). */
-TB_MUST_USE tb_status tb_remote_wait(tb_retry *retry, const tb_http_answer *answer, tb_status st,
-                                     tb_status refusal, tb_error *err);
+/* After a request that failed or was answered with `answer`: OK where another try makes sense after
+ * *pause_s, and *err as it is; else why not (`st` and *err as they are, or the refusal). */
+TB_MUST_USE tb_status tb_remote_may_retry(tb_retry *retry, const tb_http_answer *answer,
+                                          tb_status st, tb_status refusal, double *pause_s,
+                                          tb_error *err);
 
 /* ---- what the answers hold; no network ---- */
 

@@ -18,24 +18,52 @@ static json_t *load(const char *json, size_t len_bytes, const char *what, tb_err
     return root;
 }
 
+/* Where a path is in by_path, or would be. */
+static size_t find_place(const tb_remote_tree *tree, const char *path)
+{
+    size_t low = 0, high = tree->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(tree->entries[tree->by_path[middle]].path, path) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static tb_status grow(tb_remote_tree *tree, tb_error *err)
+{
+    size_t capacity = tree->capacity > 0 ? 2 * tree->capacity : 64;
+    tb_remote_entry *entries = realloc(tree->entries, capacity * sizeof *entries);
+    if (entries != NULL)
+        tree->entries = entries;
+    uint32_t *by_path = realloc(tree->by_path, capacity * sizeof *by_path);
+    if (by_path != NULL)
+        tree->by_path = by_path;
+    if (entries == NULL || by_path == NULL)
+        return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for %zu files", capacity);
+    tree->capacity = capacity;
+    return TIMBRE_OK;
+}
+
 tb_status tb_remote_tree_add(tb_remote_tree *tree, const char *path, const char *etag,
                              int64_t len_bytes, tb_error *err)
 {
     if (tree->n == TB_HUB_ENTRIES_MAX)
         return tb_fail(err, TIMBRE_BAD_FILE, "more than %d files in the repository",
                        TB_HUB_ENTRIES_MAX);
-    if (tree->n == tree->capacity) {
-        size_t capacity = tree->capacity > 0 ? 2 * tree->capacity : 64;
-        tb_remote_entry *more = realloc(tree->entries, capacity * sizeof *more);
-        if (more == NULL)
-            return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for %zu files", capacity);
-        tree->entries = more;
-        tree->capacity = capacity;
-    }
+    tb_status st = tree->n == tree->capacity ? grow(tree, err) : TIMBRE_OK;
+    if (st != TIMBRE_OK)
+        return st;
     tb_remote_entry entry = {.path = tb_strdup(path), .len_bytes = len_bytes};
     if (entry.path == NULL)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a file's name");
     memcpy(entry.etag, etag, strlen(etag) + 1);
+    size_t place = find_place(tree, path);
+    memmove(&tree->by_path[place + 1], &tree->by_path[place],
+            (tree->n - place) * sizeof *tree->by_path);
+    tree->by_path[place] = (uint32_t)tree->n;
     tree->entries[tree->n++] = entry;
     return TIMBRE_OK;
 }
@@ -80,10 +108,11 @@ tb_status tb_remote_tree_parse(const char *json, size_t len_bytes, tb_remote_tre
 
 const tb_remote_entry *tb_remote_tree_find(const tb_remote_tree *tree, const char *path)
 {
-    for (size_t i = 0; i < tree->n; i++)
-        if (strcmp(tree->entries[i].path, path) == 0)
-            return &tree->entries[i];
-    return NULL;
+    size_t place = find_place(tree, path);
+    if (place == tree->n)
+        return NULL;
+    const tb_remote_entry *entry = &tree->entries[tree->by_path[place]];
+    return strcmp(entry->path, path) == 0 ? entry : NULL;
 }
 
 void tb_remote_tree_deinit(tb_remote_tree *tree)
@@ -91,6 +120,7 @@ void tb_remote_tree_deinit(tb_remote_tree *tree)
     for (size_t i = 0; i < tree->n; i++)
         free(tree->entries[i].path);
     free(tree->entries);
+    free(tree->by_path);
     *tree = (tb_remote_tree){0};
 }
 

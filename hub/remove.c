@@ -12,6 +12,7 @@
 #include "hub/cache.h"
 #include "hub/installed_files.h"
 #include "hub/links.h"
+#include "hub/mark.h"
 #include "hub/upkeep.h"
 
 typedef struct {
@@ -83,7 +84,7 @@ static tb_status lock_blob(const remover *r, const char *repo, const char *etag,
 {
     char *path = NULL;
     *fd = -1;
-    tb_status st = tb_cache_lock_path(r->hub, repo, etag, ".lock", &path, err);
+    tb_status st = tb_cache_lock_path(r->hub, repo, etag, &path, err);
     if (st == TIMBRE_OK)
         st = tb_cache_make_folder_of(r->hub, path, err);
     if (st == TIMBRE_OK && (*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666)) < 0)
@@ -112,38 +113,36 @@ static tb_status unlink_counted(remover *r, const char *path, tb_error *err)
     return TIMBRE_OK;
 }
 
-/* Small files beside the lock; that one stays, as its users expect. */
-static void unlink_beside_lock(const remover *r, const char *repo, const char *etag)
-{
-    static const char *const endings[] = {".validator", ".timbre"};
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        char *path = NULL;
-        tb_error ignored = {0};
-        if (tb_cache_lock_path(r->hub, repo, etag, endings[i], &path, &ignored) == TIMBRE_OK)
-            (void)unlink(path);
-        free(path);
-    }
-}
-
-/* The blob and its part. Whoever calls has made sure that nobody needs them. */
+/* The blob, its part and its validator; the lock file stays, as its users expect. Whoever calls has
+ * made sure that nobody needs it. */
 static tb_status remove_blob(remover *r, const char *repo, const char *etag, tb_error *err)
 {
-    char *blob = NULL, *part = NULL;
+    char *blob = NULL, *lock = NULL;
     int fd = -1;
     tb_status st = tb_cache_blob_path(r->hub, repo, etag, &blob, err);
-    if (st == TIMBRE_OK && (part = tb_strf("%s.incomplete", blob)) == NULL)
-        st = no_memory(err);
+    if (st == TIMBRE_OK)
+        st = tb_cache_lock_path(r->hub, repo, etag, &lock, err);
     if (st == TIMBRE_OK)
         st = lock_blob(r, repo, etag, &fd, err);
+    char *part = st == TIMBRE_OK ? tb_strf("%s.incomplete", blob) : NULL;
+    char *validator = st == TIMBRE_OK
+                          ? tb_strf("%.*s.validator", (int)(strlen(lock) - strlen(".lock")), lock)
+                          : NULL;
+    if (st == TIMBRE_OK && (part == NULL || validator == NULL))
+        st = no_memory(err);
     if (st == TIMBRE_OK)
         st = unlink_counted(r, blob, err);
     if (st == TIMBRE_OK)
         st = unlink_counted(r, part, err);
     if (st == TIMBRE_OK)
-        unlink_beside_lock(r, repo, etag);
+        (void)unlink(validator);
+    if (st == TIMBRE_OK)
+        tb_mark_remove(r->hub, repo, etag);
     if (fd >= 0)
         (void)close(fd);
+    free(validator);
     free(part);
+    free(lock);
     free(blob);
     return st;
 }
@@ -209,7 +208,14 @@ static bool read_blob_name(const char *name, char etag[65])
     return tb_etag_is_valid(etag);
 }
 
-/* Blobs without a link, and parts: of a repository that is this model's alone. */
+/* A part is of no use to anybody; a whole blob may be another program's. */
+static bool may_sweep(const remover *r, const char *repo, const char *name, const char *etag)
+{
+    return r->forces || strlen(name) > strlen(etag) || tb_mark_is_of_blob(r->hub, repo, etag);
+}
+
+/* Parts, and blobs without a link that a pull of ours left: of a repository that is this model's
+ * alone. */
 static tb_status sweep(remover *r, const char *repo, tb_error *err)
 {
     char *place = NULL, etag[65];
@@ -220,7 +226,7 @@ static tb_status sweep(remover *r, const char *repo, tb_error *err)
     const struct dirent *entry;
     while (st == TIMBRE_OK && open != NULL && (entry = readdir(open)) != NULL)
         if (read_blob_name(entry->d_name, etag) && !is_needed(r, repo, NULL, etag) &&
-            !tb_blob_is_linked(r->hub, repo, etag))
+            !tb_blob_is_linked(r->hub, repo, etag) && may_sweep(r, repo, entry->d_name, etag))
             st = remove_blob(r, repo, etag, err);
     if (open != NULL)
         (void)closedir(open);

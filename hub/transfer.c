@@ -13,14 +13,14 @@ typedef struct {
     const tb_transfer *transfer;
     tb_part part;
     tb_retry retry;
-    char *url;           /* owned */
-    bool asks_whole;     /* the next request is for all of it: ranges went wrong */
-    bool begins_anew;    /* the answer under way replaces what is there, with its first byte */
-    char *etag;          /* of the answer that begins anew; owned */
-    bool has_overflow;   /* more bytes came than there are */
-    bool is_strange;     /* an answer that is not what was asked for; worth another try */
-    bool has_asked_anew; /* a signed address was refused once */
-    int n_wrong;         /* times that the hash was wrong */
+    char *url;            /* owned */
+    const char *new_etag; /* of the answer under way; borrowed from it */
+    bool asks_whole;      /* the next request is for all of it: ranges went wrong */
+    bool begins_anew;     /* the answer under way replaces what is there, with its first byte */
+    bool has_overflow;    /* more bytes came than there are */
+    bool is_strange;      /* an answer that is not what was asked for; worth another try */
+    bool has_asked_anew;  /* a signed address was refused once */
+    int n_wrong;          /* times that the hash was wrong */
 } tries;
 
 static tb_status refuse(tries *t, tb_error *err, const char *why)
@@ -51,12 +51,8 @@ static tb_status begin(const tb_http_answer *answer, void *user, tb_error *err)
     if (told >= 0 && told != len_bytes)
         return refuse(t, err, "the server's file has another size than the Hub said");
     t->begins_anew = t->part.offset > 0;
-    if (!t->begins_anew)
-        return tb_part_write_validator(&t->part, etag, err);
-    free(t->etag);
-    t->etag = etag == NULL ? NULL
-                           : tb_strdup(etag); /* none, for memory: a resume without If-Range */
-    return TIMBRE_OK;
+    t->new_etag = etag;
+    return t->begins_anew ? TIMBRE_OK : tb_part_write_validator(&t->part, etag, err);
 }
 
 static tb_status take(const void *bytes, size_t n, void *user, tb_error *err)
@@ -66,7 +62,7 @@ static tb_status take(const void *bytes, size_t n, void *user, tb_error *err)
         t->begins_anew = false;
         tb_status st = tb_part_empty(&t->part, err);
         if (st == TIMBRE_OK)
-            st = tb_part_write_validator(&t->part, t->etag, err);
+            st = tb_part_write_validator(&t->part, t->new_etag, err);
         if (st != TIMBRE_OK)
             return st;
     }
@@ -126,14 +122,16 @@ static tb_status consider(tries *t, tb_http_answer *answer, tb_status st, tb_err
     tb_status refusal = st;
     if (st == TIMBRE_OK)
         refusal = tb_remote_refusal(f->http->hub, answer, f->repo, f->commit, f->path, err);
-    if (answer->is_cut || answer->status == 429 || answer->status >= 500) {
-        char *text = tb_strf("%.120s: try %d of %d follows", err != NULL ? err->message : f->path,
-                             t->retry.n_failed + 2, t->retry.patience.n_tries);
-        if (text != NULL && t->retry.n_failed + 1 < t->retry.patience.n_tries)
-            f->note(text, f->user);
-        free(text);
-    }
-    return tb_remote_wait(&t->retry, answer, st, refusal, err);
+    double pause_s = 0;
+    st = tb_remote_may_retry(&t->retry, answer, st, refusal, &pause_s, err);
+    if (st != TIMBRE_OK)
+        return st;
+    char *text = tb_strf("%.120s: try %d of %d in %.0f s", err != NULL ? err->message : f->path,
+                         t->retry.n_failed + 1, t->retry.patience.n_tries, pause_s);
+    if (text != NULL)
+        f->note(text, f->user);
+    free(text);
+    return tb_cancel_sleep(t->retry.cancel, pause_s, err);
 }
 
 /* Bring bytes until all are there. */
@@ -201,7 +199,6 @@ tb_status tb_transfer_run(const tb_transfer *transfer, bool *was_here, tb_error 
     st = t.url != NULL ? fetch(&t, err)
                        : tb_fail(err, TIMBRE_NO_MEMORY, "no memory for an address");
     free(t.url);
-    free(t.etag);
     tb_part_close(&t.part);
     return st;
 }

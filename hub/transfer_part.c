@@ -13,6 +13,7 @@
 #include "engine/base/file.h"
 #include "engine/base/path.h"
 #include "hub/cache.h"
+#include "hub/mark.h"
 
 static tb_status no_memory(tb_error *err)
 {
@@ -22,20 +23,20 @@ static tb_status no_memory(tb_error *err)
 static tb_status make_paths(tb_part *part, tb_error *err)
 {
     const tb_transfer *t = part->transfer;
-    const tb_hub *hub = t->http->hub;
-    const struct {
-        const char *ending;
-        char **path;
-    } beside[] = {
-        {".lock", &part->lock}, {".validator", &part->validator}, {".timbre", &part->mark}};
-    tb_status st = tb_cache_blob_path(hub, t->repo, t->etag, &part->blob, err);
-    for (size_t i = 0; st == TIMBRE_OK && i < sizeof beside / sizeof *beside; i++)
-        st = tb_cache_lock_path(hub, t->repo, t->etag, beside[i].ending, beside[i].path, err);
-    if (st == TIMBRE_OK && (part->path = tb_strf("%s.incomplete", part->blob)) == NULL)
-        st = no_memory(err);
+    tb_status st = tb_cache_blob_path(t->http->hub, t->repo, t->etag, &part->blob, err);
     if (st == TIMBRE_OK)
-        st = tb_cache_make_folder_of(hub, part->blob, err);
-    return st == TIMBRE_OK ? tb_cache_make_folder_of(hub, part->lock, err) : st;
+        st = tb_cache_lock_path(t->http->hub, t->repo, t->etag, &part->lock, err);
+    if (st != TIMBRE_OK)
+        return st;
+    size_t n = strlen(part->lock);
+    if (n > 5 && strcmp(part->lock + n - 5, ".lock") == 0)
+        n -= 5;
+    part->path = tb_strf("%s.incomplete", part->blob);
+    part->validator = tb_strf("%.*s.validator", (int)n, part->lock);
+    if (part->path == NULL || part->validator == NULL)
+        return no_memory(err);
+    st = tb_cache_make_folder_of(t->http->hub, part->blob, err);
+    return st == TIMBRE_OK ? tb_cache_make_folder_of(t->http->hub, part->lock, err) : st;
 }
 
 /* One try; *fd stays -1 while another process has it. */
@@ -116,6 +117,8 @@ static tb_status open_file(tb_part *part, tb_error *err)
     if (!S_ISREG(s.st_mode))
         return tb_fail(err, TIMBRE_BAD_FILE, "'%s' is no regular file", part->path);
     tb_status st = tb_content_hash_init(&part->hash, t->etag, t->len_bytes, err);
+    if (st == TIMBRE_OK)
+        st = tb_mark_write(t->http->hub, t->repo, t->etag, &s, err);
     if (st != TIMBRE_OK)
         return st;
     return s.st_size > t->len_bytes ? tb_part_empty(part, err) : take_prefix(part, err);
@@ -148,7 +151,6 @@ void tb_part_close(tb_part *part)
     free(part->path);
     free(part->lock);
     free(part->validator);
-    free(part->mark);
     *part = (tb_part){.fd = -1, .lock_fd = -1};
 }
 
@@ -198,10 +200,6 @@ tb_status tb_part_finish(tb_part *part, char hex[TB_SHA256_HEX_BYTES], bool *is_
         return st;
     if (fsync(part->fd) != 0)
         return fail_write(part, errno, err);
-    /* before the name: whatever comes now, it is known whose blob it is */
-    st = tb_file_write(part->mark, "", 0, true, err);
-    if (st != TIMBRE_OK)
-        return st;
     if (rename(part->path, part->blob) != 0)
         return tb_fail_errno(err, errno, "cannot rename '%s'", part->path);
     (void)unlink(part->validator);

@@ -8,10 +8,10 @@
 
 typedef struct tb_part {
     const tb_transfer *transfer;
-    int fd, lock_fd;                             /* -1: not open */
-    char *blob, *path, *lock, *validator, *mark; /* owned paths */
-    int64_t offset;                              /* bytes that are there and hashed */
-    tb_content_hash hash;                        /* of them */
+    int fd, lock_fd;                      /* -1: not open */
+    char *blob, *path, *lock, *validator; /* owned paths */
+    int64_t offset;                       /* bytes that are there and hashed */
+    tb_content_hash hash;                 /* of them */
 } tb_part;
 
 /* Paths, folders and the lock, waited for; *is_here: the blob is whole, nothing is open. */

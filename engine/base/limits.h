@@ -48,6 +48,7 @@ enum {
     TB_HUB_PROGRESS_BYTES = 64 << 10,     /* a try that brings so much does not count as failed */
     TB_HUB_SPACE_SPARE_BYTES = 64 << 20,  /* left free beside a model */
     TB_HUB_THREADS_MAX = 8,
+    TB_HUB_QUESTIONS_AT_ONCE = 4, /* about files, before a pull */
 
     /* files of a model */
     TB_WEIGHTS_MAX_TENSORS = 1 << 15, /* a whole Stable Diffusion 1.x with EMA has 1,831 */

@@ -71,14 +71,14 @@ static void no_bad_name_becomes_a_path(void **state)
     char *path = NULL;
     assert_int_equal(tb_cache_repo_path(&hub, "../x", &path, NULL), TIMBRE_BAD_INPUT);
     assert_int_equal(tb_cache_blob_path(&hub, repo, "../../x", &path, NULL), TIMBRE_BAD_INPUT);
-    assert_int_equal(tb_cache_lock_path(&hub, repo, "x", ".lock", &path, NULL), TIMBRE_BAD_INPUT);
+    assert_int_equal(tb_cache_lock_path(&hub, repo, "x", &path, NULL), TIMBRE_BAD_INPUT);
     assert_int_equal(tb_cache_file_path(&hub, repo, COMMIT, "../x", &path, NULL), TIMBRE_BAD_INPUT);
     assert_int_equal(tb_cache_file_path(&hub, repo, "main", "x", &path, NULL), TIMBRE_BAD_INPUT);
     assert_int_equal(tb_cache_link(&hub, repo, COMMIT, "x", "/etc/passwd", NULL), TIMBRE_BAD_INPUT);
     assert_int_equal(tb_cache_write_ref(&hub, repo, "../main", COMMIT, NULL), TIMBRE_BAD_INPUT);
     assert_int_equal(tb_cache_write_ref(&hub, repo, "main", "x", NULL), TIMBRE_BAD_INPUT);
     assert_null(path);
-    assert_int_equal(tb_cache_lock_path(&hub, repo, SHA256, ".lock", &path, NULL), TIMBRE_OK);
+    assert_int_equal(tb_cache_lock_path(&hub, repo, SHA256, &path, NULL), TIMBRE_OK);
     assert_string_equal(path, "cache/.locks/models--org--name/" SHA256 ".lock");
     free(path);
 }

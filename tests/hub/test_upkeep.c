@@ -10,9 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "hub/cache.h"
+#include "hub/mark.h"
 #include "hub/pull.h"
 #include "hub/upkeep.h"
 #include "tests/hub/caches.h"
@@ -225,9 +227,8 @@ static void nothing_goes_while_it_is_written(void **state)
     caches_clear();
     put_known("riffusion-v1");
     put_manifest("riffusion-v1", true);
-    assert_int_equal(
-        tb_cache_lock_path(&hub, WEBUI, etag_of(WEIGHTS, WEIGHTS), ".lock", &lock, NULL),
-        TIMBRE_OK);
+    assert_int_equal(tb_cache_lock_path(&hub, WEBUI, etag_of(WEIGHTS, WEIGHTS), &lock, NULL),
+                     TIMBRE_OK);
     assert_int_equal(tb_cache_make_folder_of(&hub, lock, NULL), TIMBRE_OK);
     int fd = open(lock, O_RDWR | O_CREAT, 0600);
     assert_int_equal(flock(fd, LOCK_EX), 0);
@@ -279,23 +280,19 @@ static void what_was_stopped_goes_on(void **state)
     assert_false(is_there(webui) || is_there(official));
 }
 
-/* Without a network a pull records what is here, and whose it is: Timbre's only where its mark says
- * so, as of a pull that was stopped before it wrote a manifest. */
+/* Without a network a pull is content with what is here, whoever brought it, and changes nothing.
+ */
 static void offline_a_pull_is_what_is_here(void **state)
 {
     (void)state;
     tb_pull_options options = {0};
     tb_pull_plan plan;
-    tb_removal removal;
     tb_error err = {0};
     caches_clear();
     hub.is_offline = true;
     assert_int_equal(tb_pull_plan_make(&hub, "riffusion-v1", &options, &plan, &err),
                      TIMBRE_MODEL_MISSING);
     put_known("riffusion-v1");
-    sh("mkdir -p cache/.locks/models--webui--riffusion-model-v1 && "
-       "touch cache/.locks/models--webui--riffusion-model-v1/%s.timbre",
-       etag_of(WEIGHTS, WEIGHTS));
     if (tb_pull_plan_make(&hub, "riffusion-v1", &options, &plan, &err) != TIMBRE_OK)
         fail_msg("%s", err.message);
     assert_true(plan.is_whole && plan.is_offline);
@@ -303,12 +300,29 @@ static void offline_a_pull_is_what_is_here(void **state)
     assert_int_equal(tb_pull_run(&hub, &plan, &options, NULL), TIMBRE_OK);
     tb_pull_plan_deinit(&plan);
     hub.is_offline = false;
-    assert_false(says("ls cache/.locks/models--webui--riffusion-model-v1/*.timbre 2>/dev/null"));
+    assert_int_equal(find("riffusion-v1")->state, TB_INSTALLED_WHOLE);
+}
+
+/* A blob that nothing leads to is Timbre's own only where the mark of a stopped pull says so. */
+static void an_orphan_of_another_program_stays(void **state)
+{
+    (void)state;
+    tb_removal removal;
+    struct stat info;
+    char path[300];
+    caches_clear();
+    put_file(WEBUI, COMMIT, WEIGHTS, WEIGHTS);
+    sh("rm -r %s/snapshots", webui);
+    (void)snprintf(path, sizeof path, "%s/blobs/%s", webui, etag_of(WEIGHTS, WEIGHTS));
+    assert_int_equal(find("riffusion-v1")->state, TB_INSTALLED_PARTIAL);
+    assert_int_equal(take_away("riffusion-v1", false, &removal), TIMBRE_OK);
+    assert_true(is_there(path));
+    assert_int_equal(stat(path, &info), 0);
+    sh("mkdir -p cache/.locks/models--webui--riffusion-model-v1");
+    assert_int_equal(tb_mark_write(&hub, WEBUI, etag_of(WEIGHTS, WEIGHTS), &info, NULL), TIMBRE_OK);
     assert_int_equal(take_away("riffusion-v1", false, &removal), TIMBRE_OK);
     assert_int_equal(removal.n_files, 1);
-    assert_int_equal(removal.n_kept, 2);
     assert_false(is_there(webui));
-    assert_true(is_there(official));
 }
 
 int main(void)
@@ -328,6 +342,7 @@ int main(void)
         cmocka_unit_test_teardown(no_link_is_followed_out, forget),
         cmocka_unit_test_teardown(what_was_stopped_goes_on, forget),
         cmocka_unit_test_teardown(offline_a_pull_is_what_is_here, forget),
+        cmocka_unit_test_teardown(an_orphan_of_another_program_stays, forget),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }
