@@ -11,7 +11,7 @@ from hub_repos import HubFile
 
 def cdn_etag(each: HubFile) -> str:
     """The CDN has a name of its own for the bytes, which says nothing to anybody else."""
-    return f'"{hashlib.md5(each.body).hexdigest()}"'
+    return f'"{hashlib.md5(each.sha256.encode()).hexdigest()}"'
 
 
 def parse_range(text: str, n_bytes: int) -> tuple[int, int] | None:
