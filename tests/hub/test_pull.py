@@ -267,8 +267,8 @@ def whose_a_blob_without_a_link_is() -> None:
         blobs = home.repo(TINY) / "blobs"
         hub.faults.clear()
         check((blobs / repo[left].etag).exists(), "the stopped pull left nothing to take")
+        (blobs / repo[theirs].etag).write_bytes(repo[theirs].body)  # in an inode of its own
         (blobs / f"{repo[theirs].etag}.incomplete").unlink(missing_ok=True)
-        (blobs / repo[theirs].etag).write_bytes(repo[theirs].body)
         good_pull(home, TINY)
         text = (home.records / f"{TINY.replace('/', '--')}.json").read_text()
         fetched = {each["path"]: bool(each["fetched"]) for each in json.loads(text)["files"]}
