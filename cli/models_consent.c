@@ -131,6 +131,8 @@ static tb_status check_flag(const char *accepted, const tb_pull_plan *plan, tb_e
 
 tb_status tb_models_consent(tb_models *m, const tb_pull_plan *plan, tb_error *err)
 {
+    if (plan->is_offline) /* nothing is fetched, nothing is to be agreed to */
+        return TIMBRE_OK;
     const char *accepted = tb_args_value(&m->app->args, "accept-license");
     tb_licence licence = tb_licence_get(plan->licence);
     tb_status st = check_flag(accepted, plan, err);

@@ -2,7 +2,8 @@
  * Whose a blob is, as long as no manifest says it: before the first byte of a file comes, the
  * number of the part's inode is noted beside the lock, in .locks/models--ORG--NAME/ETAG.timbre. The
  * part becomes the blob by a rename, which keeps the inode; a blob that another program wrote has
- * another one. Gone as soon as the manifest is written or the blob removed.
+ * another one, unless the part was removed by hand and its number given out again. Gone as soon as
+ * the manifest is written or the blob removed.
  */
 #ifndef TB_HUB_MARK_H
 #define TB_HUB_MARK_H

@@ -180,7 +180,7 @@ static tb_status plan_repo(const tb_pull_maker *m, tb_error *err)
 
 static tb_status find_here(const tb_pull_maker *m, tb_here_files *here, tb_error *err)
 {
-    const tb_pull_plan *plan = m->plan;
+    tb_pull_plan *plan = m->plan;
     tb_manifest manifest = {0};
     bool has_manifest = tb_manifest_read(m->hub, plan->name, &manifest, NULL) == TIMBRE_OK;
     bool is_main = strcmp(plan->revision, "main") == 0;
@@ -193,6 +193,11 @@ static tb_status find_here(const tb_pull_maker *m, tb_here_files *here, tb_error
         st = tb_here_files_of_manifest(m->hub, &manifest, here, err);
     else if (is_main)
         st = tb_here_files_of_repo(m->hub, plan->name, here, err);
+    if (plan->known == NULL && manifest.licence != NULL) {
+        free(plan->licence);
+        plan->licence = manifest.licence;
+        manifest.licence = NULL;
+    }
     tb_manifest_deinit(&manifest);
     return st;
 }

@@ -208,10 +208,14 @@ static bool read_blob_name(const char *name, char etag[65])
     return tb_etag_is_valid(etag);
 }
 
-/* A part is of no use to anybody; a whole blob may be another program's. */
-static bool may_sweep(const remover *r, const char *repo, const char *name, const char *etag)
+/* A part alone is of no use to anybody; a whole blob may be another program's. */
+static bool may_sweep(const remover *r, const char *repo, const char *etag)
 {
-    return r->forces || strlen(name) > strlen(etag) || tb_mark_is_of_blob(r->hub, repo, etag);
+    char *blob = NULL;
+    bool is_whole = tb_cache_blob_path(r->hub, repo, etag, &blob, NULL) != TIMBRE_OK ||
+                    access(blob, F_OK) == 0;
+    free(blob);
+    return r->forces || !is_whole || tb_mark_is_of_blob(r->hub, repo, etag);
 }
 
 /* Parts, and blobs without a link that a pull of ours left: of a repository that is this model's
@@ -226,7 +230,7 @@ static tb_status sweep(remover *r, const char *repo, tb_error *err)
     const struct dirent *entry;
     while (st == TIMBRE_OK && open != NULL && (entry = readdir(open)) != NULL)
         if (read_blob_name(entry->d_name, etag) && !is_needed(r, repo, NULL, etag) &&
-            !tb_blob_is_linked(r->hub, repo, etag) && may_sweep(r, repo, entry->d_name, etag))
+            !tb_blob_is_linked(r->hub, repo, etag) && may_sweep(r, repo, etag))
             st = remove_blob(r, repo, etag, err);
     if (open != NULL)
         (void)closedir(open);

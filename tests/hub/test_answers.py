@@ -99,6 +99,22 @@ def pages_that_go_round() -> None:
         check(len(hub.asked("tree")) <= 1000, f"{len(hub.asked('tree'))} pages asked for")
 
 
+def pages_that_go_round_by_way_of_another() -> None:
+    """No page names itself: the number of pages ends it."""
+    with Hub(page_size=5) as hub, Home(hub) as home:
+        commit = hub.repos[TINY].revisions["main"]
+        page = f"{hub.url}/api/models/{TINY}/tree/{commit}?recursive=true&cursor="
+        hub.faults.extend(
+            fault("header", "tree", field="Link", value=f'<{page}{i % 2 * 5}>; rel="next"',
+                  skip=i, times=1)
+            for i in range(200)
+        )  # fmt: skip
+        ran = pull(home)
+        check_refused(home, ran)
+        check("100 pages" in ran.out, "does not name the limit:", ran.out)
+        check(len(hub.asked("tree")) <= 100, f"{len(hub.asked('tree'))} pages asked for")
+
+
 def pages_elsewhere() -> None:
     """The next page is of another host, which must not get the token."""
     with Hub(page_size=5) as hub, Home(hub, {"HF_TOKEN": next(iter(hub.tokens))}) as home:
@@ -151,6 +167,7 @@ TEXTS = {
 
 CASES: list[tap.Case] = [
     ("pages that go round", pages_that_go_round),
+    ("pages that go round by way of another", pages_that_go_round_by_way_of_another),
     ("pages elsewhere", pages_elsewhere),
     ("a list without end", a_list_without_end),
     ("not a diffusers model", not_a_diffusers_model),

@@ -122,6 +122,43 @@ static void test_here_is_preferred(void **state)
     tb_remote_tree_deinit(&tree);
 }
 
+static bool is_here_but_half(const tb_remote_entry *entry, void *user)
+{
+    (void)user;
+    return strncmp(entry->path, "unet/", 5) == 0 && strstr(entry->path, "fp16") == NULL;
+}
+
+static bool is_of_shards(const tb_remote_entry *entry, void *user)
+{
+    return strncmp(entry->path, "unet/", 5) == 0 && strstr(entry->path, user) != NULL;
+}
+
+/* Shards that are all here are preferred, too; a list with one of them missing is not. */
+static void test_shards_here_are_preferred(void **state)
+{
+    (void)state;
+    char all[] = ".safetensors", first[] = "00001-of", list[] = "index";
+    tb_remote_tree tree = {0};
+    add_parts(&tree);
+    add_weights(&tree, ".fp16.bin");
+    add_weights(&tree, ".safetensors.index.json");
+    add_weights(&tree, "-00001-of-00002.safetensors");
+    add_weights(&tree, "-00002-of-00002.safetensors");
+    add_weights(&tree, ".fp16.safetensors");
+    char *const users[] = {all, first, list};
+    for (size_t i = 0; i < COUNT(users); i++) {
+        tb_choice choice;
+        bool (*is_here)(const tb_remote_entry *, void *) = i == 0 ? is_here_but_half : is_of_shards;
+        assert_int_equal(tb_choose(&tree, "o/n", is_here, users[i], &choice, NULL), TIMBRE_OK);
+        assert_true((choice.shards[1] != NULL) == (i == 0));
+        assert_true(is_chosen(&tree, &choice, "unet/diffusion_pytorch_model.fp16.safetensors") ==
+                    (i != 0));
+        assert_null(choice.shards[2]);
+        tb_choice_deinit(&choice);
+    }
+    tb_remote_tree_deinit(&tree);
+}
+
 /* The refusal names the part that is missing and the weights that there are. */
 static void test_missing_parts(void **state)
 {
@@ -204,11 +241,9 @@ static void test_classes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_of_each),
-        cmocka_unit_test(test_what_is_left_out),
-        cmocka_unit_test(test_here_is_preferred),
-        cmocka_unit_test(test_missing_parts),
-        cmocka_unit_test(test_shards),
+        cmocka_unit_test(test_one_of_each),       cmocka_unit_test(test_what_is_left_out),
+        cmocka_unit_test(test_here_is_preferred), cmocka_unit_test(test_shards_here_are_preferred),
+        cmocka_unit_test(test_missing_parts),     cmocka_unit_test(test_shards),
         cmocka_unit_test(test_classes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,9 @@ Prints TAP. TIMBRE_BIN names the program.
 
 from __future__ import annotations
 
+import json
+import shutil
+import time
 from pathlib import Path
 
 import tap
@@ -239,6 +242,43 @@ def offline() -> None:
                    "verify")  # fmt: skip
 
 
+def offline_from_what_another_program_brought() -> None:
+    """Without a manifest, as diffusers leaves it: whole, and nothing is written."""
+    for name in ("riffusion-v1", TINY):
+        with Hub() as hub, Home(hub) as home:
+            good_pull(home, name)
+            shutil.rmtree(home.records)
+            hub.forget()
+            good_pull(home, name, HF_HUB_OFFLINE="1")
+            check_same(hub.requests, [], "requests")
+            manifest = home.records / f"{name.replace('/', '--')}.json"
+            check(not manifest.exists(), "another program's work is claimed")
+            ran = home.pull(name, "--revision", "other", HF_HUB_OFFLINE="1")
+            check(ran.status != 0, "another revision is not here")
+
+
+def whose_a_blob_without_a_link_is() -> None:
+    """One that a stopped pull left is ours and goes with the model; another program's stays."""
+    with Hub() as hub, Home(hub) as home:
+        repo = hub.repos[TINY].head
+        left, theirs = "unet/diffusion_pytorch_model.safetensors", "README.md"  # the smallest
+        hub.faults.append(fault("status", "get", theirs, code=403))
+        check(home.pull(TINY).status != 0, "not stopped")
+        blobs = home.repo(TINY) / "blobs"
+        hub.faults.clear()
+        check((blobs / repo[left].etag).exists(), "the stopped pull left nothing to take")
+        (blobs / repo[theirs].etag).write_bytes(repo[theirs].body)  # in an inode of its own
+        (blobs / f"{repo[theirs].etag}.incomplete").unlink(missing_ok=True)
+        good_pull(home, TINY)
+        text = (home.records / f"{TINY.replace('/', '--')}.json").read_text()
+        fetched = {each["path"]: bool(each["fetched"]) for each in json.loads(text)["files"]}
+        check_same((fetched[left], fetched[theirs]), (True, False), "fetched by us")
+        check_same(list(home.cache.glob(".locks/*/*.timbre")), [], "marks that are left")
+        ran = home.run("models", "rm", TINY, "--json")
+        check_same(ran.status, 0, ran.told())
+        check_same([each.name for each in blobs.glob("*")], [repo[theirs].etag], "blobs left")
+
+
 def nobody_there() -> None:
     with Home(None, {"HF_ENDPOINT": "http://127.0.0.1:9"}) as home:
         ran = home.pull()
@@ -263,8 +303,11 @@ def folders_of_the_cache() -> None:
 def over_tls() -> None:
     """Only with a certificate that is trusted, and never from there to an open connection."""
     with Hub(tls=("hub", "cdn")) as hub, Home(hub) as home:
-        ran = home.pull()
+        begun = time.monotonic()
+        ran = home.pull(TIMBRE_HUB_RETRY_S="4")
+        check(time.monotonic() - begun < 4, "a refused certificate is asked for again")
         check_same((ran.status, ran.code), (4, "hub_unreachable"), f"unknown\n{ran.told()}")
+        check("CURL_CA_BUNDLE" in ran.out, "does not say what helps:", ran.out)
         check_same(hub.requests, [], "requests")
         good_pull(home, CURL_CA_BUNDLE=str(CERTIFICATE))
         check_whole(home, hub)
@@ -290,7 +333,8 @@ CASES = [
     leaves_what_the_engine_does_not_read, half_precision_and_safetensors_come_first,
     a_revision_of_its_own, a_model_that_moved_on, known_weights_must_begin_as_known,
     without_consent_nothing_is_fetched, private_with_a_token, gated,
-    a_token_that_the_hub_does_not_know, the_token_follows_no_redirect, offline, nobody_there,
+    a_token_that_the_hub_does_not_know, the_token_follows_no_redirect, offline,
+    offline_from_what_another_program_brought, whose_a_blob_without_a_link_is, nobody_there,
     folders_of_the_cache, over_tls, by_a_proxy,
 ]  # fmt: skip
 

@@ -3,11 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "engine/base/limits.h"
 #include "hub/remote.h"
 
 #define GIT "0123456789abcdef0123456789abcdef01234567"
@@ -91,6 +93,26 @@ static void test_tree_pages(void **state)
     tb_remote_tree_deinit(&tree);
 }
 
+/* In whatever order they come, every one of the most that are taken is found, and at once: a list
+ * of a hostile server must not cost minutes. */
+static void test_tree_finds(void **state)
+{
+    (void)state;
+    tb_remote_tree tree = {0};
+    char path[64];
+    for (size_t i = 0; i < TB_HUB_ENTRIES_MAX; i++) {
+        (void)snprintf(path, sizeof path, "a/%zu", i * 7919 % TB_HUB_ENTRIES_MAX);
+        assert_null(tb_remote_tree_find(&tree, path));
+        assert_int_equal(tb_remote_tree_add(&tree, path, GIT, (int64_t)i, NULL), TIMBRE_OK);
+    }
+    for (size_t i = 0; i < TB_HUB_ENTRIES_MAX; i++) {
+        (void)snprintf(path, sizeof path, "a/%zu", i * 7919 % TB_HUB_ENTRIES_MAX);
+        assert_ptr_equal(tb_remote_tree_find(&tree, path), &tree.entries[i]);
+    }
+    assert_int_equal(tb_remote_tree_add(&tree, "b", GIT, 1, NULL), TIMBRE_BAD_FILE);
+    tb_remote_tree_deinit(&tree);
+}
+
 static void test_tree_refuses(void **state)
 {
     (void)state;
@@ -159,9 +181,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tree_takes_content), cmocka_unit_test(test_tree_passes_over),
-        cmocka_unit_test(test_tree_pages),         cmocka_unit_test(test_tree_refuses),
-        cmocka_unit_test(test_info_licence),       cmocka_unit_test(test_info_refuses),
-        cmocka_unit_test(test_file_url),
+        cmocka_unit_test(test_tree_pages),         cmocka_unit_test(test_tree_finds),
+        cmocka_unit_test(test_tree_refuses),       cmocka_unit_test(test_info_licence),
+        cmocka_unit_test(test_info_refuses),       cmocka_unit_test(test_file_url),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
