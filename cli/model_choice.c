@@ -139,7 +139,9 @@ static tb_status explain_missing(const tb_installed_list *list, const char *aske
             *err = *why;
         return why->code;
     }
-    tb_status st = tb_fail(err, TIMBRE_MODEL_MISSING, "there is no model '%.200s'", asked);
+    bool is_path = strchr("./~", asked[0]) != NULL;
+    tb_status st = tb_fail(err, TIMBRE_MODEL_MISSING, "there is no %s '%.200s'",
+                           is_path ? "file or folder" : "model", asked);
     if (near.best != NULL)
         tb_fix(err, "did you mean %s?", near.best);
     else if (tb_repo_is_valid(asked))
