@@ -158,6 +158,9 @@ tb_status tb_models_require_whole(const tb_installed *model, tb_error *err)
     tb_status st;
     if (model->state == TB_INSTALLED_ABSENT)
         st = tb_fail(err, TIMBRE_MODEL_MISSING, "the model '%.200s' is not installed", model->name);
+    else if (model->n_missing == 0)
+        st = tb_fail(err, TIMBRE_MODEL_MISSING, "the model '%.200s' has only begun to come",
+                     model->name);
     else
         st = tb_fail(err, TIMBRE_MODEL_MISSING,
                      "the model '%.150s' is not whole: %zu file%s missing, such as '%.200s'",

@@ -97,9 +97,11 @@ static void fill_state(const tb_installed *model, char out[CELL_BYTES])
         tb_bytes_format(model->len_bytes, here);
         tb_bytes_format(model->known->about_bytes, all);
         (void)snprintf(out, CELL_BYTES, "partly here, %s of %s", here, all);
-    } else
+    } else if (model->n_missing > 0)
         (void)snprintf(out, CELL_BYTES, "partly here, %zu file%s missing", model->n_missing,
                        model->n_missing == 1 ? "" : "s");
+    else
+        (void)snprintf(out, CELL_BYTES, "partly here");
 }
 
 static void fill_row(const tb_installed *model, bool is_the_default, row *out)

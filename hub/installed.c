@@ -205,6 +205,21 @@ static tb_status add_recorded(const tb_hub *hub, const tb_manifest *manifest,
     return st;
 }
 
+/* A pull by name that was stopped: its files are known only to the Hub. */
+static tb_status add_begun(const tb_hub *hub, const char *name, tb_installed_list *list,
+                           tb_error *err)
+{
+    tb_installed *m = NULL;
+    if (tb_registry_find(name) != NULL || tb_installed_find(list, name) != NULL)
+        return TIMBRE_OK;
+    tb_status st = push(list, name, "unknown", TB_PROVENANCE_PULLED, &m, err);
+    if (st != TIMBRE_OK)
+        return st;
+    m->state = TB_INSTALLED_PARTIAL;
+    m->len_bytes = measure_blobs(hub, name);
+    return TIMBRE_OK;
+}
+
 /* ---- those of other programs ---- */
 
 static bool is_source_of_known(const char *repo)
@@ -309,6 +324,17 @@ static tb_status list_recorded(const tb_hub *hub, tb_installed_list *list, tb_st
     return st;
 }
 
+static tb_status list_begun(const tb_hub *hub, tb_installed_list *list, tb_error *err)
+{
+    char **names = NULL;
+    size_t n = 0;
+    tb_status st = tb_manifest_list_begun(hub, &names, &n, err);
+    for (size_t i = 0; st == TIMBRE_OK && i < n; i++)
+        st = add_begun(hub, names[i], list, err);
+    tb_names_free(names, n);
+    return st;
+}
+
 static tb_status list_repos(const tb_hub *hub, tb_installed_list *list, tb_str *warnings,
                             tb_error *err)
 {
@@ -335,6 +361,8 @@ tb_status tb_installed_list_read(const tb_hub *hub, tb_installed_list *out, char
     tb_status st = list_known(hub, out, &text, err);
     if (st == TIMBRE_OK)
         st = list_recorded(hub, out, &text, err);
+    if (st == TIMBRE_OK)
+        st = list_begun(hub, out, err);
     if (st == TIMBRE_OK)
         st = list_repos(hub, out, &text, err);
     if (st != TIMBRE_OK)

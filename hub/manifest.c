@@ -75,7 +75,10 @@ tb_status tb_manifest_add(tb_manifest *m, const tb_manifest_file *file, tb_error
 
 /* ---- where it is ---- */
 
-tb_status tb_manifest_path(const tb_hub *hub, const char *name, char **out, tb_error *err)
+static const char whole_ending[] = ".json", begun_ending[] = ".begun";
+
+static tb_status make_path(const tb_hub *hub, const char *name, const char *ending, char **out,
+                           tb_error *err)
 {
     *out = NULL;
     if (!tb_model_name_is_valid(name))
@@ -83,10 +86,15 @@ tb_status tb_manifest_path(const tb_hub *hub, const char *name, char **out, tb_e
     if (hub->records == NULL)
         return tb_fail(err, TIMBRE_NOT_FOUND, "there is no data folder");
     const char *slash = strchr(name, '/');
-    *out = slash == NULL
-               ? tb_strf("%s/%s.json", hub->records, name)
-               : tb_strf("%s/%.*s--%s.json", hub->records, (int)(slash - name), name, slash + 1);
+    *out = slash == NULL ? tb_strf("%s/%s%s", hub->records, name, ending)
+                         : tb_strf("%s/%.*s--%s%s", hub->records, (int)(slash - name), name,
+                                   slash + 1, ending);
     return *out == NULL ? no_memory(err) : TIMBRE_OK;
+}
+
+tb_status tb_manifest_path(const tb_hub *hub, const char *name, char **out, tb_error *err)
+{
+    return make_path(hub, name, whole_ending, out, err);
 }
 
 /* ---- read ---- */
@@ -241,6 +249,18 @@ static json_t *to_json(const tb_manifest *m)
                      m->made_at, "files", files);
 }
 
+/* OK where it is not there. */
+static tb_status unlink_record(const tb_hub *hub, const char *name, const char *ending,
+                               tb_error *err)
+{
+    char *path = NULL;
+    tb_status st = make_path(hub, name, ending, &path, err);
+    if (st == TIMBRE_OK && unlink(path) != 0 && errno != ENOENT)
+        st = tb_fail_errno(err, errno, "cannot remove '%s'", path);
+    free(path);
+    return st;
+}
+
 tb_status tb_manifest_write(const tb_hub *hub, const tb_manifest *manifest, tb_error *err)
 {
     char *path = NULL;
@@ -253,6 +273,8 @@ tb_status tb_manifest_write(const tb_hub *hub, const tb_manifest *manifest, tb_e
         st = tb_dir_make(hub->records, err);
     if (st == TIMBRE_OK)
         st = tb_file_write(path, text, strlen(text), true, err);
+    if (st == TIMBRE_OK)
+        st = unlink_record(hub, manifest->name, begun_ending, err);
     free(text);
     json_decref(j);
     free(path);
@@ -261,12 +283,22 @@ tb_status tb_manifest_write(const tb_hub *hub, const tb_manifest *manifest, tb_e
 
 tb_status tb_manifest_remove(const tb_hub *hub, const char *name, tb_error *err)
 {
+    if (hub->records == NULL)
+        return TIMBRE_OK;
+    tb_status st = unlink_record(hub, name, whole_ending, err);
+    return st == TIMBRE_OK ? unlink_record(hub, name, begun_ending, err) : st;
+}
+
+tb_status tb_manifest_begin(const tb_hub *hub, const char *name, tb_error *err)
+{
     char *path = NULL;
     if (hub->records == NULL)
         return TIMBRE_OK;
-    tb_status st = tb_manifest_path(hub, name, &path, err);
-    if (st == TIMBRE_OK && unlink(path) != 0 && errno != ENOENT)
-        st = tb_fail_errno(err, errno, "cannot remove '%s'", path);
+    tb_status st = make_path(hub, name, begun_ending, &path, err);
+    if (st == TIMBRE_OK)
+        st = tb_dir_make(hub->records, err);
+    if (st == TIMBRE_OK)
+        st = tb_file_write(path, name, strlen(name), true, err);
     free(path);
     return st;
 }
@@ -289,10 +321,9 @@ static int newest_first(const void *a, const void *b)
 }
 
 /* "org--name.json" to "org/name"; owned. NULL: no manifest's name, or for memory. */
-static char *name_of(const char *file)
+static char *name_of(const char *file, const char *ending)
 {
-    static const char ending[] = ".json";
-    size_t len = strlen(file), n = sizeof ending - 1;
+    size_t len = strlen(file), n = strlen(ending);
     if (len <= n || strcmp(file + len - n, ending) != 0 || strcmp(file, TB_CONSENTS_FILE) == 0)
         return NULL;
     char *name = tb_strf("%.*s", (int)(len - n), file);
@@ -307,13 +338,13 @@ static char *name_of(const char *file)
     return NULL;
 }
 
-static size_t read_names(const tb_hub *hub, DIR *folder, dated_name *list)
+static size_t read_names(const tb_hub *hub, DIR *folder, const char *ending, dated_name *list)
 {
     size_t n = 0;
     const struct dirent *entry;
     while (n < TB_HUB_REPOS_MAX && (entry = readdir(folder)) != NULL) {
         struct stat info;
-        char *name = name_of(entry->d_name);
+        char *name = name_of(entry->d_name, ending);
         char *path = name == NULL ? NULL : tb_strf("%s/%s", hub->records, entry->d_name);
         if (path != NULL && stat(path, &info) == 0 && S_ISREG(info.st_mode))
             list[n++] = (dated_name){name, TB_MODIFIED_AT(info)};
@@ -324,7 +355,8 @@ static size_t read_names(const tb_hub *hub, DIR *folder, dated_name *list)
     return n;
 }
 
-tb_status tb_manifest_list(const tb_hub *hub, char ***names, size_t *n, tb_error *err)
+static tb_status list_names(const tb_hub *hub, const char *ending, char ***names, size_t *n,
+                            tb_error *err)
 {
     *names = NULL;
     *n = 0;
@@ -336,7 +368,7 @@ tb_status tb_manifest_list(const tb_hub *hub, char ***names, size_t *n, tb_error
     dated_name *list = calloc(TB_HUB_REPOS_MAX, sizeof *list);
     char **result = calloc(TB_HUB_REPOS_MAX, sizeof *result);
     if (list != NULL && result != NULL)
-        *n = read_names(hub, folder, list);
+        *n = read_names(hub, folder, ending, list);
     (void)closedir(folder);
     if (list == NULL || result == NULL) {
         free(list);
@@ -349,4 +381,14 @@ tb_status tb_manifest_list(const tb_hub *hub, char ***names, size_t *n, tb_error
     free(list);
     *names = result;
     return TIMBRE_OK;
+}
+
+tb_status tb_manifest_list(const tb_hub *hub, char ***names, size_t *n, tb_error *err)
+{
+    return list_names(hub, whole_ending, names, n, err);
+}
+
+tb_status tb_manifest_list_begun(const tb_hub *hub, char ***names, size_t *n, tb_error *err)
+{
+    return list_names(hub, begun_ending, names, n, err);
 }

@@ -42,6 +42,12 @@ TB_MUST_USE tb_status tb_manifest_write(const tb_hub *hub, const tb_manifest *ma
 TB_MUST_USE tb_status tb_manifest_remove(const tb_hub *hub, const char *name, tb_error *err);
 /* Names of all manifests, newest first: owned array of owned texts. */
 TB_MUST_USE tb_status tb_manifest_list(const tb_hub *hub, char ***names, size_t *n, tb_error *err);
+/* Note that a pull of `name` begins (DATA_DIR/models/NAME.begun), so that one that is stopped is
+ * seen. Gone with the manifest written or removed. */
+TB_MUST_USE tb_status tb_manifest_begin(const tb_hub *hub, const char *name, tb_error *err);
+/* Names of begun pulls, as tb_manifest_list. */
+TB_MUST_USE tb_status tb_manifest_list_begun(const tb_hub *hub, char ***names, size_t *n,
+                                             tb_error *err);
 void tb_manifest_deinit(tb_manifest *manifest);
 /* Append a file, all texts copied. */
 TB_MUST_USE tb_status tb_manifest_add(tb_manifest *manifest, const tb_manifest_file *file,

@@ -303,8 +303,10 @@ tb_status tb_pull_run(const tb_hub *hub, tb_pull_plan *plan, const tb_pull_optio
     }
     if (st == TIMBRE_OK && !plan->is_whole) {
         sort_by_size(plan, p.order);
-        st = run_threads(&p, options, err);
+        st = tb_manifest_begin(hub, plan->name, err);
     }
+    if (st == TIMBRE_OK && !plan->is_whole)
+        st = run_threads(&p, options, err);
     if (st == TIMBRE_OK && !plan->is_offline) /* offline: it is visible, as it was */
         st = make_visible(&p, err);
     free((void *)p.done_bytes);

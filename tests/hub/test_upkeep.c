@@ -325,6 +325,27 @@ static void an_orphan_of_another_program_stays(void **state)
     assert_false(is_there(webui));
 }
 
+/* By name: only the Hub knows of what it consists, and yet it is seen, and can be given up. */
+static void a_stopped_pull_by_name_is_seen(void **state)
+{
+    (void)state;
+    tb_removal removal;
+    caches_clear();
+    const char *etag = etag_of("a.safetensors", "gigabytes");
+    sh("mkdir -p cache/models--org--name/blobs && printf giga > "
+       "cache/models--org--name/blobs/%s.incomplete",
+       etag);
+    assert_null(find("org/name"));
+    assert_int_equal(tb_manifest_begin(&hub, "org/name", NULL), TIMBRE_OK);
+    assert_int_equal(find("org/name")->state, TB_INSTALLED_PARTIAL);
+    assert_int_equal(find("org/name")->provenance, TB_PROVENANCE_PULLED);
+    assert_int_equal(find("org/name")->len_bytes, 4);
+    assert_int_equal(take_away("org/name", false, &removal), TIMBRE_OK);
+    assert_int_equal(removal.n_files, 1);
+    assert_null(find("org/name"));
+    assert_false(is_there("cache/models--org--name"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +363,7 @@ int main(void)
         cmocka_unit_test_teardown(no_link_is_followed_out, forget),
         cmocka_unit_test_teardown(what_was_stopped_goes_on, forget),
         cmocka_unit_test_teardown(offline_a_pull_is_what_is_here, forget),
+        cmocka_unit_test_teardown(a_stopped_pull_by_name_is_seen, forget),
         cmocka_unit_test_teardown(an_orphan_of_another_program_stays, forget),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
