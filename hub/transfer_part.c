@@ -11,21 +11,12 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
-#include "engine/base/path.h"
 #include "hub/cache.h"
 #include "hub/mark.h"
 
 static tb_status no_memory(tb_error *err)
 {
     return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
-}
-
-static tb_status make_folder_of(const char *path, tb_error *err)
-{
-    char *folder = tb_path_folder(path);
-    tb_status st = folder != NULL ? tb_dir_make(folder, err) : no_memory(err);
-    free(folder);
-    return st;
 }
 
 static tb_status make_paths(tb_part *part, tb_error *err)
@@ -43,8 +34,8 @@ static tb_status make_paths(tb_part *part, tb_error *err)
     part->validator = tb_strf("%.*s.validator", (int)n, part->lock);
     if (part->path == NULL || part->validator == NULL)
         return no_memory(err);
-    st = make_folder_of(part->blob, err);
-    return st == TIMBRE_OK ? make_folder_of(part->lock, err) : st;
+    st = tb_cache_make_folder_of(t->http->hub, part->blob, err);
+    return st == TIMBRE_OK ? tb_cache_make_folder_of(t->http->hub, part->lock, err) : st;
 }
 
 /* One try; *fd stays -1 while another process has it. */
@@ -199,21 +190,6 @@ tb_status tb_part_empty(tb_part *part, tb_error *err)
     return tb_content_hash_init(&part->hash, part->transfer->etag, part->transfer->len_bytes, err);
 }
 
-static tb_status sync_folder_of(const char *path, tb_error *err)
-{
-    char *folder = tb_path_folder(path);
-    if (folder == NULL)
-        return no_memory(err);
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    tb_status st = fd >= 0 && fsync(fd) == 0
-                       ? TIMBRE_OK
-                       : tb_fail_errno(err, errno, "cannot sync '%s'", folder);
-    if (fd >= 0)
-        close(fd);
-    free(folder);
-    return st;
-}
-
 tb_status tb_part_finish(tb_part *part, char hex[TB_SHA256_HEX_BYTES], bool *is_right,
                          tb_error *err)
 {
@@ -226,7 +202,7 @@ tb_status tb_part_finish(tb_part *part, char hex[TB_SHA256_HEX_BYTES], bool *is_
     if (rename(part->path, part->blob) != 0)
         return tb_fail_errno(err, errno, "cannot rename '%s'", part->path);
     (void)unlink(part->validator);
-    return sync_folder_of(part->blob, err);
+    return tb_cache_sync_folder_of(part->blob, err);
 }
 
 char *tb_part_read_validator(const tb_part *part)

@@ -300,6 +300,14 @@ def folders_of_the_cache() -> None:
             check_same(ran.json["path"], str(home.path / under), "path")
 
 
+def a_new_cache_is_marked_as_one() -> None:
+    """Programs that make backups leave it out (bford.info/cachedir)."""
+    with Hub() as hub, Home(hub) as home:
+        good_pull(home, TINY, HF_HUB_CACHE=str(home.path / "new"))
+        text = (home.path / "new/CACHEDIR.TAG").read_text()
+        check(text.startswith("Signature: 8a477f597d28d172789f06886806bc55\n"), text)
+
+
 def over_tls() -> None:
     """Only with a certificate that is trusted, and never from there to an open connection."""
     with Hub(tls=("hub", "cdn")) as hub, Home(hub) as home:
@@ -335,7 +343,7 @@ CASES = [
     without_consent_nothing_is_fetched, private_with_a_token, gated,
     a_token_that_the_hub_does_not_know, the_token_follows_no_redirect, offline,
     offline_from_what_another_program_brought, whose_a_blob_without_a_link_is, nobody_there,
-    folders_of_the_cache, over_tls, by_a_proxy,
+    folders_of_the_cache, a_new_cache_is_marked_as_one, over_tls, by_a_proxy,
 ]  # fmt: skip
 
 if __name__ == "__main__":
