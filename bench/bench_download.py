@@ -24,8 +24,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/hub"))
 
-import hub_server  # noqa: E402
-from hub_repos import LICENCE, TINY, default_repos, noise, with_changed  # noqa: E402
+import hub_server
+from hub_repos import LICENCE, TINY, default_repos, noise, with_changed
 
 FILE = "seed_images/large.png"
 PEER = "from huggingface_hub import hf_hub_download as get; import sys; get(*sys.argv[1:3])"
