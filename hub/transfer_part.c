@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
-#include "engine/base/path.h"
 #include "hub/cache.h"
 #include "hub/mark.h"
 

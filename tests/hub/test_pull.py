@@ -300,6 +300,30 @@ def folders_of_the_cache() -> None:
             check_same(ran.json["path"], str(home.path / under), "path")
 
 
+def a_new_cache_is_marked_as_one() -> None:
+    """Programs that make backups leave it out (bford.info/cachedir)."""
+    with Hub() as hub, Home(hub) as home:
+        good_pull(home, TINY, HF_HUB_CACHE=str(home.path / "new"))
+        text = (home.path / "new/CACHEDIR.TAG").read_text()
+        check(text.startswith("Signature: 8a477f597d28d172789f06886806bc55\n"), text)
+
+
+def begun_anew_it_goes_on_with_the_new_validator() -> None:
+    """Cut; then all of it instead of the rest, cut again: the rest of that is asked for."""
+    with Hub() as hub, Home(hub) as home:
+        hub.faults += [
+            fault("cut", path=FP16_FILE, after=100_000, times=1),
+            fault("ignore_range", path=FP16_FILE, skip=1, times=1),
+            fault("cut", path=FP16_FILE, after=150_000, skip=1, times=1),
+        ]
+        good_pull(home)
+        asked = [(each.headers.get("range"), "if-range" in each.headers)
+                 for each in hub.asked("cdn", FP16_FILE)]  # fmt: skip
+        check_same(asked, [(None, False), ("bytes=100000-", True), ("bytes=150000-", True)],
+                   "asked for")  # fmt: skip
+        check_whole(home, hub)
+
+
 def over_tls() -> None:
     """Only with a certificate that is trusted, and never from there to an open connection."""
     with Hub(tls=("hub", "cdn")) as hub, Home(hub) as home:
@@ -335,7 +359,8 @@ CASES = [
     without_consent_nothing_is_fetched, private_with_a_token, gated,
     a_token_that_the_hub_does_not_know, the_token_follows_no_redirect, offline,
     offline_from_what_another_program_brought, whose_a_blob_without_a_link_is, nobody_there,
-    folders_of_the_cache, over_tls, by_a_proxy,
+    folders_of_the_cache, a_new_cache_is_marked_as_one,
+    begun_anew_it_goes_on_with_the_new_validator, over_tls, by_a_proxy,
 ]  # fmt: skip
 
 if __name__ == "__main__":
