@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "hub/cache.h"
 #include "hub/content_hash.h"
@@ -21,30 +22,39 @@ tb_hub hub = {.cache = cache, .records = records};
 
 static tb_installed_list list;
 
-static int run_shell(const char *fmt, va_list args)
-{
-    char command[4000];
-    assert_true(vsnprintf(command, sizeof command, fmt, args) < (int)sizeof command);
-    return system(command);
-}
+enum { COMMAND_MAX = 4000 };
 
 void sh(const char *fmt, ...)
 {
+    char command[COMMAND_MAX];
     va_list args;
     va_start(args, fmt);
-    int code = run_shell(fmt, args);
+    int n = vsnprintf(command, sizeof command, fmt, args);
     va_end(args);
+    assert_in_range(n, 1, COMMAND_MAX - 1);
+    int code = system(command);
     if (code != 0)
-        fail_msg("%s: %d", fmt, code);
+        fail_msg("%s: %d", command, code);
 }
 
 bool says(const char *fmt, ...)
 {
+    char command[COMMAND_MAX];
     va_list args;
     va_start(args, fmt);
-    int code = run_shell(fmt, args);
+    int n = vsnprintf(command, sizeof command, fmt, args);
     va_end(args);
-    return code == 0;
+    assert_in_range(n, 1, COMMAND_MAX - 1);
+    return system(command) == 0;
+}
+
+const char *place_of(const char *name)
+{
+    static char place[4300];
+    char folder[4096];
+    assert_non_null(getcwd(folder, sizeof folder));
+    (void)snprintf(place, sizeof place, "%s/%s", folder, name);
+    return place;
 }
 
 bool is_there(const char *path)

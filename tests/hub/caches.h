@@ -20,6 +20,9 @@ bool is_there(const char *path);
 /* Whether the shell says so. */
 bool says(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* The whole path of a file in the test's folder. Static, until the next call. */
+const char *place_of(const char *name);
+
 /* Put a file with content `text` into the snapshot of a repository, by a blob named by its SHA-256
  * (git's SHA-1 of it for names that end in .json or .txt) and a link. */
 void put_file(const char *repo, const char *commit, const char *path, const char *text);

@@ -209,11 +209,9 @@ static void add_path(const char *name, const char *path)
 static void the_default_is_the_best_that_somebody_chose(void **state)
 {
     (void)state;
-    char place[4096];
     tb_installed_list list;
     caches_clear();
-    assert_non_null(getcwd(place, sizeof place - 100));
-    strcat(place, "/own.safetensors");
+    const char *place = place_of("own.safetensors");
     sh("echo weights > own.safetensors");
     put_folder("some/diffusion", ".bin");
     assert_int_equal(tb_installed_list_read(&hub, &list, NULL, NULL), TIMBRE_OK);
@@ -241,9 +239,7 @@ static void an_added_name_is_nobody_elses(void **state)
 {
     (void)state;
     caches_clear();
-    char place[4096];
-    assert_non_null(getcwd(place, sizeof place - 100));
-    strcat(place, "/own.safetensors");
+    const char *place = place_of("own.safetensors");
     const char *files[] = {place};
     add_path("own", place);
     add_path("own", place); /* again: as it is now */
