@@ -72,11 +72,12 @@ static void read_others(const char *json, size_t size)
     tb_remote_info_deinit(&info);
     (void)!tb_choose_check_class(json, size, "o/n", NULL);
     bool is_chosen[1] = {false};
-    char index_path[] = "unet/a.index.json";
-    tb_remote_entry index = {.path = index_path};
-    tb_remote_tree tree = {.entries = &index, .n = 1};
+    tb_remote_tree tree = {0};
     tb_choice choice = {.is_chosen = is_chosen};
-    (void)!tb_choose_shards(&tree, &index, json, size, &choice, NULL);
+    const char *etag = "0123456789abcdef0123456789abcdef01234567";
+    if (tb_remote_tree_add(&tree, "unet/a.index.json", etag, 1, NULL) == TIMBRE_OK)
+        (void)!tb_choose_shards(&tree, &tree.entries[0], json, size, &choice, NULL);
+    tb_remote_tree_deinit(&tree);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -245,6 +245,7 @@ static bool is_about_trust(CURLcode code)
 static tb_status explain_cut(const char *url, CURLcode code, tb_http_answer *answer, tb_error *err)
 {
     answer->is_cut = !is_about_trust(code);
+    answer->is_nameless = code == CURLE_COULDNT_RESOLVE_HOST;
     char *host = tb_url_host(url);
     const char *name = host != NULL ? host : url;
     tb_status st = answer->status == 0

@@ -26,6 +26,7 @@ typedef struct tb_http_answer {
     char *headers[TB_HEADER_COUNT]; /* owned; NULL: not there */
     char *url;                      /* of the last hop; owned */
     bool is_cut;                    /* no answer, or not all of it: worth another try */
+    bool is_nameless;               /* cut, since the host's name is not known */
 } tb_http_answer;
 
 typedef struct tb_http_request {

@@ -7,6 +7,10 @@
 
 #include "engine/base/limits.h"
 
+/* Questions come first, so a name that is not known means that there is no network at all; files
+ * wait longer for it to come back. */
+enum { NAMELESS_TRIES = 2 };
+
 static tb_status no_memory(tb_error *err)
 {
     return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for an answer of the Hub");
@@ -135,6 +139,8 @@ static tb_status ask(tb_http *http, const tb_http_request *request, subject abou
         tb_status st = tb_http_run(http, request, answer, err);
         if (st == TIMBRE_OK && answer->status < 400)
             return TIMBRE_OK;
+        if (answer->is_nameless && retry.patience.n_tries > NAMELESS_TRIES)
+            retry.patience.n_tries = NAMELESS_TRIES;
         tb_status refusal = st;
         if (st == TIMBRE_OK)
             refusal = tb_remote_refusal(http->hub, answer, about.repo, about.revision, about.path,

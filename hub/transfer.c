@@ -17,7 +17,6 @@ typedef struct {
     const char *new_etag; /* of the answer under way; borrowed from it */
     bool asks_whole;      /* the next request is for all of it: ranges went wrong */
     bool begins_anew;     /* the answer under way replaces what is there, with its first byte */
-    bool has_overflow;    /* more bytes came than there are */
     bool is_strange;      /* an answer that is not what was asked for; worth another try */
     bool has_asked_anew;  /* a signed address was refused once */
     int n_wrong;          /* times that the hash was wrong */
@@ -68,11 +67,9 @@ static tb_status take(const void *bytes, size_t n, void *user, tb_error *err)
     }
     size_t n_room = (size_t)(t->transfer->len_bytes - t->part.offset);
     tb_status st = tb_part_append(&t->part, bytes, n < n_room ? n : n_room, err);
-    if (st == TIMBRE_OK && n > n_room) {
-        t->has_overflow = true;
-        st = refuse(t, err, "the server sent more bytes than the file has");
-    }
-    return st;
+    return st == TIMBRE_OK && n > n_room
+               ? refuse(t, err, "the server sent more bytes than the file has")
+               : st;
 }
 
 static tb_status request(tries *t, tb_http_answer *answer, tb_error *err)
@@ -138,7 +135,6 @@ static tb_status consider(tries *t, tb_http_answer *answer, tb_status st, tb_err
 static tb_status fill(tries *t, tb_error *err)
 {
     tb_status st = TIMBRE_OK;
-    t->has_overflow = false;
     while (st == TIMBRE_OK && t->part.offset < t->transfer->len_bytes) {
         tb_http_answer answer = {0};
         int64_t before = t->part.offset;
@@ -148,11 +144,10 @@ static tb_status fill(tries *t, tb_error *err)
             t->retry.n_failed = 0;
             t->has_asked_anew = t->asks_whole = false;
         }
-        bool has_all = t->has_overflow || t->part.offset >= t->transfer->len_bytes;
-        if (!has_all)
+        if (t->part.offset < t->transfer->len_bytes)
             st = consider(t, &answer, st, err);
-        else if (st != TIMBRE_CANCELLED || t->has_overflow)
-            st = TIMBRE_OK; /* the hash decides about what came */
+        else if (st != TIMBRE_CANCELLED)
+            st = TIMBRE_OK; /* the hash decides about what came, also where more came */
         tb_http_answer_deinit(&answer);
     }
     return st;

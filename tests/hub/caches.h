@@ -2,6 +2,7 @@
 #ifndef TESTS_HUB_CACHES_H
 #define TESTS_HUB_CACHES_H
 
+#include "engine/base/str.h"
 #include "hub/installed.h"
 #include "hub/manifest.h"
 
@@ -14,11 +15,12 @@ extern tb_hub hub;
 /* Take away everything and begin anew. */
 void caches_clear(void);
 /* Run a shell command, which must succeed. */
-void sh(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+#define sh(...) assert_true(says(__VA_ARGS__))
 /* Whether there is something at a path, links that lead nowhere included. */
 bool is_there(const char *path);
 /* Whether the shell says so. */
-bool says(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+#define says(...) caches_ask_shell(tb_strf(__VA_ARGS__))
+bool caches_ask_shell(char *command); /* takes the text */
 
 /* The whole path of a file in the test's folder. Static, until the next call. */
 const char *place_of(const char *name);

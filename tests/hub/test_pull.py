@@ -287,6 +287,15 @@ def nobody_there() -> None:
         check_invisible(home)
 
 
+def no_network_is_said_soon() -> None:
+    """A name that is not known is asked for twice, not as long as a connection that breaks."""
+    with Home(None, {"HF_ENDPOINT": "http://hub.invalid"}) as home:
+        begun = time.monotonic()
+        ran = home.pull(TIMBRE_HUB_RETRY_S="2")
+        check(time.monotonic() - begun < 15, "waits for", time.monotonic() - begun)
+        check_same((ran.status, ran.code), (4, "hub_unreachable"), ran.told())
+
+
 def folders_of_the_cache() -> None:
     for name, value, under in (("HF_HOME", "a", "a/hub"), ("HF_HUB_CACHE", "b", "b"),
                                ("XDG_CACHE_HOME", "c", "c/huggingface/hub")):  # fmt: skip
@@ -359,6 +368,7 @@ CASES = [
     without_consent_nothing_is_fetched, private_with_a_token, gated,
     a_token_that_the_hub_does_not_know, the_token_follows_no_redirect, offline,
     offline_from_what_another_program_brought, whose_a_blob_without_a_link_is, nobody_there,
+    no_network_is_said_soon,
     folders_of_the_cache, a_new_cache_is_marked_as_one,
     begun_anew_it_goes_on_with_the_new_validator, over_tls, by_a_proxy,
 ]  # fmt: skip
