@@ -204,18 +204,31 @@ static void print_answer(const answer *a)
     printf(".\n");
 }
 
-/* What is known and not here, as a command. */
+static void print_pull(const char *what_for, const char *name)
+{
+    printf("%s ", what_for);
+    tb_print_clean(stdout, name);
+    printf(": timbre models pull ");
+    tb_print_clean(stdout, name);
+    printf("\n");
+}
+
+/* The command for each that has begun; where nothing is installed, for the best of those known. */
 static void print_advice(const tb_models *m)
 {
+    const tb_installed *best = NULL;
+    bool is_begun = false;
     for (size_t i = 0; i < m->list.n; i++) {
         const tb_installed *model = &m->list.items[i];
-        if (model->state == TB_INSTALLED_WHOLE || model->provenance == TB_PROVENANCE_ADDED)
+        if (model->state == TB_INSTALLED_ABSENT && best == NULL)
+            best = model;
+        if (model->state != TB_INSTALLED_PARTIAL || model->provenance == TB_PROVENANCE_ADDED)
             continue;
-        printf("%s it: timbre models pull ",
-               model->state == TB_INSTALLED_ABSENT ? "To fetch" : "To complete");
-        tb_print_clean(stdout, model->name);
-        printf("\n");
+        print_pull("To complete", model->name);
+        is_begun = true;
     }
+    if (best != NULL && !is_begun && tb_installed_default(&m->list) == NULL)
+        print_pull("To fetch", best->name);
 }
 
 static tb_status print_text(const tb_models *m, const answer *a, tb_error *err)

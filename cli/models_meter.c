@@ -145,6 +145,10 @@ void tb_models_meter_fetch(const tb_pull_progress *p, void *user)
     tb_meter *meter = &m->meter;
     double now_s = tb_clock_seconds();
     double period_s = meter->mode == TB_METER_LINES ? LINE_PERIOD_S : BAR_PERIOD_S;
+    if (tb_signals_wants_stop()) {
+        tb_meter_hide(meter);
+        meter->stopped_s += tb_signals_stop();
+    }
     if (p->note != NULL)
         show_note(m, p->note);
     if (meter->mode == TB_METER_NONE || now_s - meter->shown_s < period_s)

@@ -140,8 +140,11 @@ static tb_status fetch(tb_models *m, tb_pull_plan *plan, tb_pull_options *option
     tb_models_meter_init(&meter, m->app, "fetch");
     options->progress = tb_models_meter_fetch;
     options->user = &meter;
+    tb_signals_catch_stop();
     tb_status st = tb_pull_run(&m->hub, plan, options, err);
     tb_models_meter_clear(&meter);
+    if (tb_signals_wants_stop()) /* the last look came before Ctrl-Z */
+        (void)tb_signals_stop();
     return st;
 }
 
