@@ -178,6 +178,11 @@ tb_status tb_models_pull(tb_models *m, int *exit_code, tb_error *err)
     tb_pull_plan plan = {0};
     tb_pull_options options = {.revision = tb_args_value(&m->app->args, "revision"),
                                .cancel = tb_signals_cancel()};
+    if (strcmp(name, "sketch") == 0) {
+        tb_status st = tb_fail(err, TIMBRE_BAD_INPUT, "the sketch is built in");
+        tb_fix(err, "there is nothing to fetch: timbre generate --model sketch");
+        return st;
+    }
     tb_signals_catch();
     tb_status st = tb_pull_plan_make(&m->hub, name, &options, &plan, err);
     if (st == TIMBRE_OK)

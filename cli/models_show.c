@@ -99,6 +99,16 @@ static void print_fact(const char *label, const char *text)
     printf("\n");
 }
 
+/* Its clauses, one a line: as a whole it is too long for a terminal. */
+static void print_sentence(const char *text)
+{
+    const char *at = text == NULL ? "" : text;
+    for (size_t length; (length = strcspn(at, ";")) > 0; at += strspn(at, "; ")) {
+        printf("            %.*s\n", (int)length, at);
+        at += length;
+    }
+}
+
 /* A model that cannot be opened yet, in words: what it is, what it takes, what to do. */
 static void print_not_here(const tb_installed *model)
 {
@@ -121,7 +131,7 @@ static void print_not_here(const tb_installed *model)
         printf("  memory    %s for a take of 5 s, %s with --memory low\n", a, b);
     }
     print_fact("licence", tb_licence_name(model->licence));
-    print_fact("", licence.plain);
+    print_sentence(licence.plain);
     printf("  get it    %s ", model->provenance == TB_PROVENANCE_ADDED
                                   ? "bring its files back, or: timbre models rm"
                                   : "timbre models pull");
