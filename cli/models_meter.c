@@ -66,13 +66,14 @@ static void fill_parts(const tb_pull_progress *p, char parts[N_PARTS][PART_BYTES
     (void)snprintf(parts[3], PART_BYTES, "%zu of %zu files", p->n_done, p->n_files);
 }
 
-/* As many of the parts as fit into the terminal, then the bar in what room is left. */
+/* As many of the parts as fit into the terminal, then the bar in what room is left. The terminal
+ * may echo "^Z" behind it, which must not begin another line: that could not be taken back. */
 static void draw_bar(tb_meter *m, const tb_pull_progress *p)
 {
-    enum { HEAD_COLUMNS = 4, BAR_MAX = 30, BAR_MIN = 6, BAR_FRAME = 3 };
+    enum { HEAD_COLUMNS = 4, BAR_MAX = 30, BAR_MIN = 6, BAR_FRAME = 3, ECHO_COLUMNS = 2 };
     char parts[N_PARTS][PART_BYTES];
     fill_parts(p, parts);
-    int room = tb_terminal_columns() - 1 - HEAD_COLUMNS;
+    int room = tb_terminal_columns() - 1 - ECHO_COLUMNS - HEAD_COLUMNS;
     size_t n = 0;
     for (; n < N_PARTS && (int)strlen(parts[n]) + 2 <= room; n++)
         room -= parts[n][0] != '\0' ? (int)strlen(parts[n]) + 2 : 0;

@@ -74,6 +74,9 @@ static void say_plan(tb_app *app, const tb_pull_plan *plan)
     const char *end = plan->n_files == 1 ? "" : "s";
     if (plan->is_whole)
         tb_app_note(app, "%s is here: %zu file%s, %s", plan->name, plan->n_files, end, all);
+    else if (plan->here_bytes == 0)
+        tb_app_note(app, "%s: %zu file%s, %s to fetch; %s licence", plan->name, plan->n_files, end,
+                    all, tb_licence_name(plan->licence));
     else
         tb_app_note(app, "%s: %zu file%s, %s; %s are here, %s to fetch; licence %s", plan->name,
                     plan->n_files, end, all, here, rest, tb_licence_name(plan->licence));
