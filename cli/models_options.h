@@ -43,10 +43,10 @@ static const char *const models_text[] = {
     "pull NAME: fetch a model.",
     "show NAME: what is known of a model.",
     "verify [NAME]: read every byte again.",
-    "rm NAME: delete a model.",
-    "path [NAME]: where it lies, or the cache.",
+    "rm NAME: delete what was fetched for a model.",
+    "path [NAME]: where a model is, or the cache.",
     "add PATH: name a model of your own.",
-    "convert IN OUT.safetensors: one file.",
+    "convert IN OUT.safetensors: write a model as one file.",
     "list shows what is installed, which model answers when none is named and why, and what the "
     "known ones would need. Models lie in the cache that Hugging Face's programs use, so what "
     "diffusers has downloaded is found, and the reverse.",
