@@ -210,6 +210,8 @@ static void check_model(examination *e)
         st = timbre_model_describe(choice.path, tokenizer, &facts, &err);
     if (st != TIMBRE_OK)
         say_error(e, FAIL, &err);
+    else if (is_sketch && !choice.is_named)
+        say(e, OK, "the sketch: %s; for Riffusion: timbre models pull riffusion-v1", choice.why);
     else if (is_sketch)
         say(e, OK, "the sketch: %s%s", choice.why,
             choice.is_named ? "" : "; timbre models pull riffusion-v1 fetches one");

@@ -142,7 +142,9 @@ tb_status tb_models_find(tb_models *m, const char *name, const tb_installed **ou
     for (size_t i = 0; i < m->list.n; i++)
         tb_suggestion_offer(&near, m->list.items[i].name);
     st = tb_fail(err, TIMBRE_MODEL_MISSING, "there is no model '%.200s'", name);
-    if (near.best != NULL)
+    if (strcmp(name, "sketch") == 0)
+        tb_fix(err, "the sketch is built in and has no files: timbre generate --model sketch");
+    else if (near.best != NULL)
         tb_fix(err, "did you mean %s?", near.best);
     else if (tb_repo_is_valid(name))
         tb_fix(err, "timbre models pull %.200s", name);

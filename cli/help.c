@@ -63,6 +63,16 @@ static void print_options(FILE *out, const tb_command *command)
         fprintf(out, "\nAll %zu options: timbre %s --help\n", options.n, command->name);
 }
 
+/* "actions: list, pull, ...", in the line below the summary; the manual says what each does. */
+static void print_actions(FILE *out, const tb_command *command)
+{
+    if (command->operand_kind != TB_OPERAND_MODELS && command->operand_kind != TB_OPERAND_CONFIG)
+        return;
+    for (size_t i = 0; command->operand_choices[i] != NULL; i++)
+        fprintf(out, "%s%s", i == 0 ? "actions: " : ", ", command->operand_choices[i]);
+    fputs("\n", out);
+}
+
 /* The commands fill the screen; of the options that all have there is room for the names. */
 static void print_global_names(FILE *out)
 {
@@ -100,8 +110,10 @@ int tb_help_print_short(FILE *out, const tb_command *command)
         print_short_program(out);
         return 0;
     }
-    fprintf(out, "%s\n%s\n\nusage: timbre %s [OPTIONS] %s\n%s\n\n", command->examples[0].line,
+    fprintf(out, "%s\n%s\n\nusage: timbre %s [OPTIONS] %s\n%s\n", command->examples[0].line,
             command->examples[1].line, command->name, command->operands, command->summary);
+    print_actions(out, command);
+    fputs("\n", out);
     print_options(out, command);
     return 0;
 }

@@ -139,10 +139,13 @@ static tb_status explain_missing(const tb_installed_list *list, const char *aske
             *err = *why;
         return why->code;
     }
-    bool is_path = strchr("./~", asked[0]) != NULL;
-    tb_status st = tb_fail(err, TIMBRE_MODEL_MISSING, "there is no %s '%.200s'",
-                           is_path ? "file or folder" : "model", asked);
-    if (near.best != NULL)
+    bool is_path = asked[0] == '.' || asked[0] == '/' || asked[0] == '~';
+    tb_status st = tb_fail(
+        err, TIMBRE_MODEL_MISSING,
+        is_path ? "no such file or folder: '%.200s'" : "there is no model '%.200s'", asked);
+    if (is_path)
+        tb_fix(err, "check the path; timbre models shows what is installed");
+    else if (near.best != NULL)
         tb_fix(err, "did you mean %s?", near.best);
     else if (tb_repo_is_valid(asked))
         tb_fix(err, "timbre models pull %.200s, where it is the Hub's; else check the path", asked);

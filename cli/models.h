@@ -48,8 +48,6 @@ const char *tb_models_provenance_name(tb_provenance provenance);
 
 /* What `list --json` says of a model: new reference, NULL for memory. */
 struct json_t *tb_models_to_json(const tb_installed *model, bool is_default);
-/* The same of the sketch, which is built in. */
-struct json_t *tb_models_sketch_to_json(bool is_default);
 /* JSON text, or null for NULL. */
 struct json_t *tb_text_or_null(const char *text);
 /* A number, or null where it is not measured (0). */

@@ -19,7 +19,7 @@ static int64_t size_of(const tb_installed *model)
     return is_rest_known ? model->known->about_bytes : model->len_bytes;
 }
 
-json_t *tb_models_sketch_to_json(bool is_default)
+static json_t *sketch_to_json(bool is_default)
 {
     return json_pack("{s:s, s:s, s:s, s:s, s:n, s:n, s:i, s:n, s:n, s:n, s:i, s:n, s:b}", "name",
                      built_in, "title", "a sketch from the prompt's words, no AI model", "state",
@@ -62,8 +62,7 @@ static tb_status print_json(const tb_models *m, const answer *a, tb_error *err)
         is_whole &= json_array_append_new(
                         models, tb_models_to_json(&m->list.items[i],
                                                   is_default(a, m->list.items[i].name))) == 0;
-    is_whole &= json_array_append_new(models, tb_models_sketch_to_json(is_default(a, built_in))) ==
-                0;
+    is_whole &= json_array_append_new(models, sketch_to_json(is_default(a, built_in))) == 0;
     bool is_chosen = a->err.code == TIMBRE_OK;
     json_t *chosen = json_pack("{s:o, s:o}", "name",
                                tb_text_or_null(is_chosen ? a->choice.id : NULL), "why",
@@ -207,25 +206,31 @@ static void print_answer(const answer *a)
     printf(".\n");
 }
 
-/* What is begun, as the command that goes on with it; where no model but the sketch is whole, the
- * first that could be fetched. */
+static void print_pull(const char *what_for, const char *name)
+{
+    printf("%s ", what_for);
+    tb_print_clean(stdout, name);
+    printf(": timbre models pull ");
+    tb_print_clean(stdout, name);
+    printf("\n");
+}
+
+/* The command for each that has begun; where nothing is installed, for the best of those known. */
 static void print_advice(const tb_models *m)
 {
-    bool needs_one = tb_installed_default(&m->list) == NULL;
+    const tb_installed *best = NULL;
+    bool is_begun = false;
     for (size_t i = 0; i < m->list.n; i++) {
         const tb_installed *model = &m->list.items[i];
-        bool is_begun = model->state == TB_INSTALLED_PARTIAL &&
-                        model->provenance != TB_PROVENANCE_ADDED;
-        bool is_absent = model->state == TB_INSTALLED_ABSENT;
-        if (!is_begun && !(is_absent && needs_one))
+        if (model->state == TB_INSTALLED_ABSENT && best == NULL)
+            best = model;
+        if (model->state != TB_INSTALLED_PARTIAL || model->provenance == TB_PROVENANCE_ADDED)
             continue;
-        needs_one = false;
-        printf(is_begun ? "To complete " : "To fetch ");
-        tb_print_clean(stdout, model->name);
-        printf(": timbre models pull ");
-        tb_print_clean(stdout, model->name);
-        printf("\n");
+        print_pull("To complete", model->name);
+        is_begun = true;
     }
+    if (best != NULL && !is_begun && tb_installed_default(&m->list) == NULL)
+        print_pull("To fetch", best->name);
 }
 
 static tb_status print_text(const tb_models *m, const answer *a, tb_error *err)

@@ -66,13 +66,14 @@ static void fill_parts(const tb_pull_progress *p, char parts[N_PARTS][PART_BYTES
     (void)snprintf(parts[3], PART_BYTES, "%zu of %zu files", p->n_done, p->n_files);
 }
 
-/* As many of the parts as fit into the terminal, then the bar in what room is left. */
+/* As many of the parts as fit into the terminal, then the bar in what room is left. The terminal
+ * may echo "^Z" behind it, which must not begin another line: that could not be taken back. */
 static void draw_bar(tb_meter *m, const tb_pull_progress *p)
 {
-    enum { HEAD_COLUMNS = 4, BAR_MAX = 30, BAR_MIN = 6, BAR_FRAME = 3 };
+    enum { HEAD_COLUMNS = 4, BAR_MAX = 30, BAR_MIN = 6, BAR_FRAME = 3, ECHO_COLUMNS = 2 };
     char parts[N_PARTS][PART_BYTES];
     fill_parts(p, parts);
-    int room = tb_terminal_columns() - 1 - HEAD_COLUMNS;
+    int room = tb_terminal_columns() - 1 - ECHO_COLUMNS - HEAD_COLUMNS;
     size_t n = 0;
     for (; n < N_PARTS && (int)strlen(parts[n]) + 2 <= room; n++)
         room -= parts[n][0] != '\0' ? (int)strlen(parts[n]) + 2 : 0;
@@ -145,6 +146,10 @@ void tb_models_meter_fetch(const tb_pull_progress *p, void *user)
     tb_meter *meter = &m->meter;
     double now_s = tb_clock_seconds();
     double period_s = meter->mode == TB_METER_LINES ? LINE_PERIOD_S : BAR_PERIOD_S;
+    if (tb_signals_wants_stop()) {
+        tb_meter_hide(meter);
+        meter->stopped_s += tb_signals_stop();
+    }
     if (p->note != NULL)
         show_note(m, p->note);
     if (meter->mode == TB_METER_NONE || now_s - meter->shown_s < period_s)

@@ -37,9 +37,16 @@ static const char *const model_actions[] = {"list", "pull", "show",    "verify",
                                             "path", "add",  "convert", NULL};
 
 static const char *const models_text[] = {
-    "Finds, fetches and looks after the models that generate can use. The actions are list, pull "
-    "NAME, show NAME, verify [NAME], rm NAME, path [NAME], add PATH and convert IN "
-    "OUT.safetensors; list is the one without a name.",
+    "Finds, fetches and looks after the models that generate can use. Without an action it lists "
+    "them.",
+    "list: what is here, and which answers.",
+    "pull NAME: fetch a model.",
+    "show NAME: what is known of a model.",
+    "verify [NAME]: read every byte again.",
+    "rm NAME: delete what was fetched for a model.",
+    "path [NAME]: where a model is, or the cache.",
+    "add PATH: name a model of your own.",
+    "convert IN OUT.safetensors: write a model as one file.",
     "list shows what is installed, which model answers when none is named and why, and what the "
     "known ones would need. Models lie in the cache that Hugging Face's programs use, so what "
     "diffusers has downloaded is found, and the reverse.",

@@ -74,6 +74,9 @@ static void say_plan(tb_app *app, const tb_pull_plan *plan)
     const char *end = plan->n_files == 1 ? "" : "s";
     if (plan->is_whole)
         tb_app_note(app, "%s is here: %zu file%s, %s", plan->name, plan->n_files, end, all);
+    else if (plan->here_bytes == 0)
+        tb_app_note(app, "%s: %zu file%s, %s to fetch; %s licence", plan->name, plan->n_files, end,
+                    all, tb_licence_name(plan->licence));
     else
         tb_app_note(app, "%s: %zu file%s, %s; %s are here, %s to fetch; licence %s", plan->name,
                     plan->n_files, end, all, here, rest, tb_licence_name(plan->licence));
@@ -140,10 +143,13 @@ static tb_status fetch(tb_models *m, tb_pull_plan *plan, tb_pull_options *option
     tb_models_meter_init(&meter, m->app, "fetch");
     options->progress = tb_models_meter_fetch;
     options->user = &meter;
+    tb_signals_catch_stop();
     tb_status st = tb_pull_run(&m->hub, plan, options, err);
     options->progress = NULL;
     options->user = NULL;
     tb_models_meter_clear(&meter);
+    if (tb_signals_wants_stop()) /* the last look came before Ctrl-Z */
+        (void)tb_signals_stop();
     return st;
 }
 
@@ -177,6 +183,11 @@ tb_status tb_models_pull(tb_models *m, int *exit_code, tb_error *err)
     tb_pull_plan plan = {0};
     tb_pull_options options = {.revision = tb_args_value(&m->app->args, "revision"),
                                .cancel = tb_signals_cancel()};
+    if (strcmp(name, "sketch") == 0) {
+        tb_status st = tb_fail(err, TIMBRE_BAD_INPUT, "the sketch is built in");
+        tb_fix(err, "there is nothing to fetch: timbre generate --model sketch");
+        return st;
+    }
     tb_signals_catch();
     tb_status st = tb_pull_plan_make(&m->hub, name, &options, &plan, err);
     if (st == TIMBRE_OK)

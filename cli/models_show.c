@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/model_choice.h"
 #include "cli/models.h"
@@ -63,6 +64,83 @@ static json_t *facts_of(tb_models *m, const tb_installed *model, const char *tok
     return NULL;
 }
 
+/* A path, or a name that only a folder or file here has: what `timbre show` says of it. */
+static bool is_only_a_path(const tb_models *m, const char *name)
+{
+    return tb_installed_find(&m->list, name) == NULL && access(name, F_OK) == 0;
+}
+
+static tb_status point_to_show(const char *path, tb_error *err)
+{
+    tb_status st = tb_fail(err, TIMBRE_MODEL_MISSING,
+                           "there is no model '%.200s', but a file or folder of that name", path);
+    tb_fix(err, "timbre show '%.200s' describes it", path);
+    return st;
+}
+
+static tb_status show_sketch(const tb_models *m, tb_error *err)
+{
+    static const char title[] = "the built-in band: music from the prompt's words, no AI model";
+    if (m->app->wants_json)
+        return tb_json_print(json_pack("{s:i, s:{s:s, s:s, s:s}}", "schema", 1, "model", "name",
+                                       "sketch", "title", title, "state", "built-in"),
+                             err);
+    printf("sketch: %s.\n  state     built in; nothing to fetch\n", title);
+    printf("  use it    timbre generate --model sketch\n");
+    return TIMBRE_OK;
+}
+
+static void print_fact(const char *label, const char *text)
+{
+    if (text == NULL)
+        return;
+    printf("  %-9s ", label);
+    tb_print_clean(stdout, text);
+    printf("\n");
+}
+
+/* Its clauses, one a line: as a whole it is too long for a terminal. */
+static void print_sentence(const char *text)
+{
+    const char *at = text == NULL ? "" : text;
+    for (size_t length; (length = strcspn(at, ";")) > 0; at += strspn(at, "; ")) {
+        printf("            %.*s\n", (int)length, at);
+        at += length;
+    }
+}
+
+/* A model that cannot be opened yet, in words: what it is, what it takes, what to do. */
+static void print_not_here(const tb_installed *model)
+{
+    const tb_known_model *known = model->known;
+    char a[TB_BYTES_TEXT_MAX], b[TB_BYTES_TEXT_MAX];
+    tb_licence licence = tb_licence_get(model->licence);
+    tb_print_clean(stdout, model->name);
+    printf("%s%s.\n", known != NULL ? ": " : "", known != NULL ? known->title : "");
+    tb_bytes_format(model->len_bytes, a);
+    if (model->state == TB_INSTALLED_ABSENT)
+        print_fact("state", "not here");
+    else if (model->n_missing == 0)
+        printf("  state     begun, %s are here\n", a);
+    else
+        printf("  state     partly here, %s; %zu file%s missing\n", a, model->n_missing,
+               model->n_missing == 1 ? "" : "s");
+    if (known != NULL) {
+        tb_bytes_format(known->about_bytes, a);
+        printf("  download  %s\n", a);
+        tb_bytes_format(known->memory_bytes, a);
+        tb_bytes_format(known->memory_low_bytes, b);
+        printf("  memory    %s for a take of 5 s, %s with --memory low\n", a, b);
+    }
+    print_fact("licence", tb_licence_name(model->licence));
+    print_sentence(licence.plain);
+    printf("  get it    %s ", model->provenance == TB_PROVENANCE_ADDED
+                                  ? "bring its files back, or: timbre models rm"
+                                  : "timbre models pull");
+    tb_print_clean(stdout, model->name);
+    printf("\n");
+}
+
 /* ---- for people ---- */
 
 typedef enum { TEXT, BYTES, SECONDS, YES } fact_kind;
@@ -74,14 +152,10 @@ static const struct {
     {"name", "name", TEXT},
     {"title", "what it is", TEXT},
     {"state", "state", TEXT},
-    {"missing", "missing", TEXT},
-    {"fetch", "to fetch it", TEXT},
     {"is_default", "answers", YES},
     {"licence_title", "licence", TEXT},
-    {"licence_asks", "which is", TEXT},
     {"native_seconds", "trained on", SECONDS},
     {"bytes", "size", BYTES},
-    {"here_bytes", "of it here", BYTES},
     {"memory_bytes", "memory", BYTES},
     {"memory_low_bytes", "with low", BYTES},
     {"path", "where", TEXT},
@@ -89,7 +163,7 @@ static const struct {
     {"commit", "commit", TEXT},
 };
 
-static void print_fact(const json_t *value, fact_kind kind)
+static void print_member(const json_t *value, fact_kind kind)
 {
     char bytes[TB_BYTES_TEXT_MAX];
     switch (kind) {
@@ -124,7 +198,7 @@ static void print_facts(const json_t *facts)
         if (!has_line(value))
             continue;
         printf("%-*s ", LABEL_COLUMNS, lines[i].label);
-        print_fact(value, lines[i].kind);
+        print_member(value, lines[i].kind);
         printf("\n");
     }
     const json_t *weights = json_object_get(facts, "weights");
@@ -150,16 +224,20 @@ tb_status tb_models_show(tb_models *m, int *exit_code, tb_error *err)
     const tb_installed *model = NULL;
     tb_model_choice standing = {0}, choice = {0};
     tb_error ignored = {0}; /* the one that answers may be missing */
-    bool is_sketch = strcmp(m->operands[0], "sketch") == 0;
-    tb_status st = is_sketch ? tb_models_read(m, err)
-                             : tb_models_find(m, m->operands[0], &model, err);
+    if (strcmp(m->operands[0], "sketch") == 0)
+        return show_sketch(m, err);
+    tb_status st = tb_models_find(m, m->operands[0], &model, err);
+    if (st == TIMBRE_MODEL_MISSING && is_only_a_path(m, m->operands[0]))
+        return point_to_show(m->operands[0], err);
     if (st != TIMBRE_OK)
         return st;
+    if (model->state != TB_INSTALLED_WHOLE && !m->app->wants_json) {
+        print_not_here(model);
+        return TIMBRE_OK;
+    }
     (void)!tb_model_choose_from(m->app, &m->list, &standing, &ignored);
-    bool is_default = standing.id != NULL && strcmp(standing.id, m->operands[0]) == 0;
+    bool is_default = standing.id != NULL && strcmp(standing.id, model->name) == 0;
     tb_model_choice_deinit(&standing);
-    if (is_sketch)
-        return tell(m, tb_models_sketch_to_json(is_default), err);
     if (model->state == TB_INSTALLED_WHOLE)
         st = tb_model_choose_named(m->app, model->name, &choice, err);
     json_t *facts = st == TIMBRE_OK ? facts_of(m, model, choice.tokenizer, is_default, err) : NULL;

@@ -165,10 +165,10 @@ tb_status tb_models_remove(tb_models *m, int *exit_code, tb_error *err)
     tb_removal removal = {0};
     tb_status st = tb_models_find(m, m->operands[0], &model, err);
     if (st == TIMBRE_OK && model->state == TB_INSTALLED_ABSENT &&
-        model->provenance != TB_PROVENANCE_ADDED)
-        st = tb_fail(err, TIMBRE_MODEL_MISSING,
-                     "the model '%.200s' is not installed, so there is nothing to remove",
-                     model->name);
+        model->provenance != TB_PROVENANCE_ADDED) {
+        st = tb_fail(err, TIMBRE_MODEL_MISSING, "the model '%.200s' is not installed", model->name);
+        tb_fix(err, "there is nothing to remove; timbre models shows what is here");
+    }
     if (st == TIMBRE_OK)
         st = tb_remove(&m->hub, model, tb_args_has(&m->app->args, "force"), &removal, err);
     if (st != TIMBRE_OK)

@@ -114,7 +114,7 @@ static tb_status apply_model(tb_app *app, tb_take_request *t, tb_error *err)
     if (choice->why != NULL && !choice->is_named && choice->path != NULL)
         tb_app_note(app, "the model %s answers", choice->name);
     if (choice->why != NULL && !choice->is_named && choice->path == NULL && isatty(STDERR_FILENO))
-        tb_app_note(app, "the sketch answers; for the AI model: timbre models pull riffusion-v1");
+        tb_app_note(app, "the sketch answers; for Riffusion: timbre models pull riffusion-v1");
     if (choice->why != NULL)
         tb_app_detail(app, "the model is %s: %s", choice->name, choice->why);
     tb_status st = tb_model_choice_apply(choice, t->request, err);

@@ -252,7 +252,7 @@ static tb_status check_name(const char *name, const tb_known_model *known, const
         const char *near = tb_registry_suggest(name);
         tb_status st = tb_fail(err, TIMBRE_BAD_INPUT,
                                "'%.120s' is neither a known model nor \"org/name\"", name);
-        tb_fix(err, near != NULL ? "did you mean '%s'?" : "see `timbre models`%s",
+        tb_fix(err, near != NULL ? "did you mean %s?" : "timbre models shows which there are%s",
                near != NULL ? near : "");
         return st;
     }

@@ -41,12 +41,13 @@ static tb_status refuse_access(const tb_hub *hub, const tb_http_answer *answer, 
     } else if (hub->token == NULL) {
         st = tb_fail(err, TIMBRE_PERMISSION, "the Hub wants a token for '%s' (status %ld)", repo,
                      answer->status);
-        tb_fix(err, "set HF_TOKEN to a token from %s/settings/tokens, and check the name",
-               hub->endpoint);
+        tb_fix(err, "check the name at %s/%s, then set HF_TOKEN to a token from %s/settings/tokens",
+               hub->endpoint, repo, hub->endpoint);
     } else {
         st = tb_fail(err, TIMBRE_PERMISSION, "the Hub refuses '%s' to the token of %s (status %ld)",
                      repo, hub->token_from != NULL ? hub->token_from : "HF_TOKEN", answer->status);
-        tb_fix(err, "set HF_TOKEN to a token that may read %s/%s", hub->endpoint, repo);
+        tb_fix(err, "see %s/%s, then set HF_TOKEN to a token that may read it", hub->endpoint,
+               repo);
     }
     return st;
 }

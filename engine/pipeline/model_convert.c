@@ -169,8 +169,9 @@ static char *format_beside(const json_t *beside)
     for (size_t i = 0; i < json_array_size(beside); i++)
         tb_str_appendf(&text, "%s%s", i == 0 ? "" : ", ",
                        json_string_value(json_array_get(beside, i)));
-    tb_str_append(&text, ": a single file has no place for these; put the model's own into the new "
-                         "file's folder");
+    tb_str_append(&text,
+                  ": a single file has no place for these, and the model cannot be used before the "
+                  "original's are put into the new file's folder");
     return tb_str_take(&text);
 }
 

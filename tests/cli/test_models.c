@@ -141,6 +141,42 @@ static void the_list_has_what_is_known_and_the_sketch(void **state)
     assert_string_equal(default_name(), "sketch");
 }
 
+static void show_speaks_to_people_before_anything_is_here(void **state)
+{
+    (void)state;
+    RUN("models", "show", "sketch");
+    assert_done();
+    assert_non_null(strstr(result.out, "no AI model"));
+    RUN("models", "show", "sketch", "--json");
+    assert_done();
+    json_t *sketch = answer();
+    assert_string_equal(text(json_object_get(sketch, "model"), "state"), "built-in");
+    json_decref(sketch);
+    RUN("models", "show", "riffusion-v1");
+    assert_done();
+    assert_non_null(strstr(result.out, "download  2.13 GB\n"));
+    assert_non_null(strstr(result.out, "timbre models pull riffusion-v1\n"));
+    assert_null(strstr(result.out, "_bytes"));
+    shell("mkdir -p a-folder");
+    RUN("models", "show", "./a-folder");
+    assert_ended(3, "fix: timbre show './a-folder' describes it");
+}
+
+static void a_model_that_is_not_there_is_explained(void **state)
+{
+    (void)state;
+    RUN("generate", "choir", "--model", "./nothere");
+    assert_ended(3, "no such file or folder: './nothere'");
+    RUN("models", "pull", "sketch");
+    assert_ended(2, "the sketch is built in");
+    RUN("models", "rm", "riffusion-v1");
+    assert_ended(3, "there is nothing to remove");
+    RUN("models", "path", "sketch");
+    assert_ended(3, "built in and has no files");
+    RUN("models");
+    assert_null(strstr(result.out, "pull riffusion-v1-original"));
+}
+
 /* Run in a terminal of `columns`; what came to the screen. */
 static const char *on_a_terminal(int columns, const char *const argv[])
 {
@@ -402,6 +438,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(the_list_has_what_is_known_and_the_sketch, clean),
+        cmocka_unit_test_teardown(show_speaks_to_people_before_anything_is_here, clean),
+        cmocka_unit_test_teardown(a_model_that_is_not_there_is_explained, clean),
         cmocka_unit_test_teardown(the_list_fits_narrow_terminals, clean),
         cmocka_unit_test_teardown(what_an_action_does_not_take_is_refused, clean),
         cmocka_unit_test_teardown(an_added_model_answers_unasked, clean),
