@@ -102,7 +102,7 @@ static tb_status refuse(const tb_remote_tree *tree, const char *repo, const char
     tb_status st = tb_fail(err, TIMBRE_BAD_FILE, "'%s' is no diffusers model: no '%s'; weights: %s",
                            repo, missing, n_names > 0 ? tb_str_text(&names) : "none");
     tb_fix(err, "name a repository with model_index.json, text_encoder, unet and vae, or fetch one "
-                "file by hand and tell of it with `timbre models add PATH`");
+                "file by hand and tell of it with timbre models add PATH");
     tb_str_deinit(&names);
     return st;
 }

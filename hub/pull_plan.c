@@ -227,7 +227,7 @@ static tb_status plan_offline(const tb_pull_maker *m, tb_error *err)
     if (st == TIMBRE_OK && !is_whole) {
         st = tb_fail(err, TIMBRE_MODEL_MISSING, "'%s' is not whole here, and HF_HUB_OFFLINE is set",
                      plan->name);
-        tb_fix(err, "run `timbre models pull %s` without HF_HUB_OFFLINE", plan->name);
+        tb_fix(err, "timbre models pull %s, without HF_HUB_OFFLINE", plan->name);
     }
     return st;
 }
