@@ -117,7 +117,8 @@ static void run_in_terminal(const char *const argv[], const char *prompt, const 
 static void the_bar_is_one_line_and_goes_away(void **state)
 {
     (void)state;
-    const char *argv[] = {program_path(), "generate", "piano", "-l", "3", "-o", "bar.wav", NULL};
+    const char *argv[] = {program_path(), "generate", "piano",   "-l",     "3",
+                          "-o",           "bar.wav",  "--model", "sketch", NULL};
     run_in_terminal(argv, "", NULL);
     assert_int_equal(exit_code, 0);
     assert_non_null(strstr(screen, "\rrender "));
