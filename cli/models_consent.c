@@ -22,7 +22,7 @@ static void page_text(const char *text)
         "if command -v less >/dev/null 2>&1; then exec less; else exec cat; fi";
     const char *pager = getenv("PAGER");
     char *command = tb_strf("{ %s\n} >&2", pager != NULL && pager[0] != '\0' ? pager : usual);
-    FILE *pipe = command == NULL ? NULL : popen(command, "we");
+    FILE *pipe = command == NULL ? NULL : popen(command, "w");
     free(command);
     if (pipe == NULL) {
         fputs(text, stderr);

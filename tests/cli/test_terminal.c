@@ -129,6 +129,21 @@ static void the_bar_is_one_line_and_goes_away(void **state)
     assert_non_null(strstr(wiped, "bar.wav\r\n"));
 }
 
+/* Who gets the sketch for want of a model is told how to get one; who asked for it is not. */
+static void the_sketch_says_what_else_there_is(void **state)
+{
+    (void)state;
+    const char *unnamed[] = {program_path(), "generate", "x", "-l", "1", "-o", "a.wav", NULL};
+    const char *named[] = {program_path(), "generate", "x",       "-l",     "1",
+                           "-o",           "b.wav",    "--model", "sketch", NULL};
+    run_in_terminal(unnamed, "", NULL);
+    assert_int_equal(exit_code, 0);
+    assert_non_null(strstr(screen, "timbre models pull riffusion-v1"));
+    run_in_terminal(named, "", NULL);
+    assert_int_equal(exit_code, 0);
+    assert_null(strstr(screen, "models pull"));
+}
+
 static void sound_is_not_poured_onto_a_terminal(void **state)
 {
     (void)state;
@@ -381,6 +396,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_bar_is_one_line_and_goes_away),
+        cmocka_unit_test(the_sketch_says_what_else_there_is),
         cmocka_unit_test(sound_is_not_poured_onto_a_terminal),
         cmocka_unit_test(a_prompt_is_asked_for_and_read),
         cmocka_unit_test(ctrl_c_at_the_prompt_ends_it),
