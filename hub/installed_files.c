@@ -48,6 +48,11 @@ static const tb_known_file *find_known(const tb_known_model *known, const char *
     return NULL;
 }
 
+bool tb_known_has(const tb_known_model *known, const char *repo, const char *path)
+{
+    return find_known(known, repo, path) != NULL;
+}
+
 bool tb_known_is_shared(const tb_known_model *known, const char *repo, const char *path)
 {
     size_t n;
@@ -163,7 +168,9 @@ static tb_status add_folder(const tb_hub *hub, const char *repo, const char *com
         st = tb_cache_file_path(hub, repo, commit, name, &place, err);
     DIR *open = st == TIMBRE_OK ? opendir(place) : NULL;
     const struct dirent *entry;
-    while (st == TIMBRE_OK && open != NULL && (entry = readdir(open)) != NULL) {
+    /* a crowd in an optional folder leaves room for what the model needs */
+    while (st == TIMBRE_OK && open != NULL && out->n < TB_MANIFEST_MAX_FILES / 2 &&
+           (entry = readdir(open)) != NULL) {
         char *path = tb_strf("%s%s", folder, entry->d_name);
         if (path == NULL)
             st = no_memory(err);
@@ -301,6 +308,12 @@ tb_status tb_here_files_of(const tb_hub *hub, const tb_installed *model, tb_here
     tb_error why = {0};
     tb_status st = tb_manifest_read(hub, model->name, &manifest, &why);
     bool has_manifest = st == TIMBRE_OK;
+    *out = (tb_here_files){0};
+    if (!has_manifest && st != TIMBRE_NOT_FOUND) { /* one that cannot be read is not none */
+        if (err != NULL)
+            *err = why;
+        return st;
+    }
     if (model->known != NULL)
         st = tb_here_files_of_known(hub, model->known, has_manifest ? &manifest : NULL, out, err);
     else if (has_manifest)

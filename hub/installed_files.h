@@ -40,6 +40,8 @@ TB_MUST_USE tb_status tb_here_files_of_repo(const tb_hub *hub, const char *repo,
 TB_MUST_USE tb_status tb_here_files_of(const tb_hub *hub, const tb_installed *model,
                                        tb_here_files *out, tb_error *err);
 
+/* Whether a known model consists of this file of a repository. */
+bool tb_known_has(const tb_known_model *known, const char *repo, const char *path);
 /* Whether a known model besides `known` consists of this file of a repository, too. */
 bool tb_known_is_shared(const tb_known_model *known, const char *repo, const char *path);
 

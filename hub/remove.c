@@ -21,6 +21,7 @@ typedef struct {
     bool forces;
     tb_manifest *others; /* of all other models; owned */
     size_t n_others;
+    tb_installed_list list; /* what is whole without a manifest needs its files, too */
     tb_removal *out;
 } remover;
 
@@ -57,6 +58,7 @@ static void free_others(remover *r)
     for (size_t i = 0; i < r->n_others; i++)
         tb_manifest_deinit(&r->others[i]);
     free(r->others);
+    tb_installed_list_deinit(&r->list);
 }
 
 static bool is_same(const char *text, const char *wanted)
@@ -73,6 +75,18 @@ static bool is_needed(const remover *r, const char *repo, const char *path, cons
             if (is_same(f->repo, repo) && (is_same(f->path, path) || is_same(f->etag, etag)))
                 return true;
         }
+    return false;
+}
+
+/* By another known model that is whole here, whoever brought it. */
+static bool is_of_whole_model(const remover *r, const char *repo, const char *path)
+{
+    for (size_t i = 0; i < r->list.n; i++) {
+        const tb_installed *other = &r->list.items[i];
+        if (other->known != NULL && other->state == TB_INSTALLED_WHOLE &&
+            strcmp(other->name, r->model->name) != 0 && tb_known_has(other->known, repo, path))
+            return true;
+    }
     return false;
 }
 
@@ -155,7 +169,7 @@ static tb_status remove_file(remover *r, const tb_here_file *here, tb_error *err
     char *link = NULL, *etag = NULL;
     int64_t len_bytes = 0;
     bool may_go = f->repo != NULL && (f->is_ours || r->forces) &&
-                  !is_needed(r, f->repo, f->path, NULL);
+                  !is_needed(r, f->repo, f->path, NULL) && !is_of_whole_model(r, f->repo, f->path);
     if (!may_go) {
         r->out->n_kept += here->is_here;
         return TIMBRE_OK;
@@ -230,8 +244,11 @@ static tb_status sweep(remover *r, const char *repo, tb_error *err)
     const struct dirent *entry;
     while (st == TIMBRE_OK && open != NULL && (entry = readdir(open)) != NULL)
         if (read_blob_name(entry->d_name, etag) && !is_needed(r, repo, NULL, etag) &&
-            !tb_blob_is_linked(r->hub, repo, etag) && may_sweep(r, repo, etag))
+            !tb_blob_is_linked(r->hub, repo, etag) && may_sweep(r, repo, etag)) {
             st = remove_blob(r, repo, etag, err);
+            if (st == TIMBRE_EXISTS) /* somebody fetches it: theirs now */
+                st = TIMBRE_OK;
+        }
     if (open != NULL)
         (void)closedir(open);
     if (st == TIMBRE_OK && inside != NULL)
@@ -266,6 +283,8 @@ static tb_status remove_all(remover *r, tb_error *err)
 {
     tb_here_files files = {0};
     tb_status st = read_others(r, err);
+    if (st == TIMBRE_OK)
+        st = tb_installed_list_read(r->hub, &r->list, NULL, err);
     if (st == TIMBRE_OK)
         st = tb_here_files_of(r->hub, r->model, &files, err);
     if (st == TIMBRE_OK)

@@ -184,6 +184,56 @@ static void what_another_model_needs_stays(void **state)
     assert_false(is_there(webui) || is_there(official));
 }
 
+/* Whole by another program's doing, without a manifest. */
+static void what_another_programs_model_needs_stays(void **state)
+{
+    (void)state;
+    tb_removal removal;
+    caches_clear();
+    put_known("riffusion-v1");
+    put_manifest("riffusion-v1", true);
+    put_known("riffusion-v1-original");
+    assert_int_equal(take_away("riffusion-v1", false, &removal), TIMBRE_OK);
+    assert_int_equal(find("riffusion-v1-original")->state, TB_INSTALLED_WHOLE);
+    assert_false(is_there(webui));
+}
+
+/* What a manifest that cannot be read says is not known: nothing is taken, nothing forgotten. */
+static void a_damaged_manifest_is_no_reason_to_forget(void **state)
+{
+    (void)state;
+    tb_removal removal;
+    caches_clear();
+    put_known("riffusion-v1");
+    sh("mkdir -p data/models && echo '{' > data/models/riffusion-v1.json");
+    assert_int_equal(take_away("riffusion-v1", false, &removal), TIMBRE_BAD_FILE);
+    assert_true(is_there("data/models/riffusion-v1.json"));
+    assert_int_equal(find("riffusion-v1")->state, TB_INSTALLED_WHOLE);
+}
+
+/* A part that somebody is fetching does not stop the rest half-way. */
+static void a_part_under_way_stays(void **state)
+{
+    (void)state;
+    tb_removal removal;
+    char *lock = NULL;
+    caches_clear();
+    put_known("riffusion-v1");
+    put_manifest("riffusion-v1", true);
+    char *etag = strdup(etag_of("a.safetensors", "other weights"));
+    sh("printf part > %s/blobs/%s.incomplete", webui, etag);
+    assert_int_equal(tb_cache_lock_path(&hub, WEBUI, etag, &lock, NULL), TIMBRE_OK);
+    assert_int_equal(tb_cache_make_folder_of(&hub, lock, NULL), TIMBRE_OK);
+    int fd = open(lock, O_RDWR | O_CREAT, 0600);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(take_away("riffusion-v1", false, &removal), TIMBRE_OK);
+    assert_int_equal(removal.n_files, 3);
+    assert_true(says("test -f %s/blobs/%s.incomplete", webui, etag));
+    assert_int_equal(close(fd), 0);
+    free(lock);
+    free(etag);
+}
+
 /* The same content at another commit, which some other program uses. */
 static void a_blob_with_another_link_stays(void **state)
 {
@@ -355,6 +405,9 @@ int main(void)
         cmocka_unit_test_teardown(a_pulled_model_goes_without_a_trace, forget),
         cmocka_unit_test_teardown(what_others_brought_stays, forget),
         cmocka_unit_test_teardown(what_another_model_needs_stays, forget),
+        cmocka_unit_test_teardown(what_another_programs_model_needs_stays, forget),
+        cmocka_unit_test_teardown(a_damaged_manifest_is_no_reason_to_forget, forget),
+        cmocka_unit_test_teardown(a_part_under_way_stays, forget),
         cmocka_unit_test_teardown(a_blob_with_another_link_stays, forget),
         cmocka_unit_test_teardown(a_good_part_of_another_model_stays, forget),
         cmocka_unit_test_teardown(nothing_goes_while_it_is_written, forget),
