@@ -1,4 +1,5 @@
 /* The engine object and the life of one generation: resolve, run the backend, recipe, save. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -124,14 +125,18 @@ tb_status timbre_preview(timbre_engine *engine, const timbre_request *request, c
 }
 
 /* Everything about the take but its file. */
-static tb_status make_take(const tb_backend *backend, const tb_job *job, tb_result *result,
-                           timbre_take **out, tb_error *err)
+static tb_status make_take(const tb_backend *backend, const tb_job *job, const char *id,
+                           tb_result *result, timbre_take **out, tb_error *err)
 {
     timbre_take *take = calloc(1, sizeof *take);
     if (take == NULL)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a take");
     take->made_at = time(NULL);
-    tb_status st = tb_uuid_draw(take->id, err);
+    tb_status st = TIMBRE_OK;
+    if (id == NULL)
+        st = tb_uuid_draw(take->id, err);
+    else
+        (void)snprintf(take->id, sizeof take->id, "%s", id);
     if (st == TIMBRE_OK && json_object_set_new(result->ingredients, "libsndfile",
                                                json_string(tb_audio_library_version())) != 0)
         st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a recipe");
@@ -160,7 +165,7 @@ static tb_status run_job(timbre_engine *engine, int i_backend, const tb_job *job
     timbre_take *take = NULL;
     tb_status st = backend->run(engine->states[i_backend], job, &result, err);
     if (st == TIMBRE_OK)
-        st = make_take(backend, job, &result, &take, err);
+        st = make_take(backend, job, output->id, &result, &take, err);
     if (st == TIMBRE_OK)
         st = tb_progress_check(&job->stages->progress, err);
     if (st == TIMBRE_OK) {

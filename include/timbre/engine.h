@@ -51,6 +51,7 @@ typedef struct timbre_output {
     int replace;         /* overwrite `path` when it exists */
     int sidecar;         /* also write PATH.json */
     int index;           /* {n}: 1 for the first of several */
+    const char *id;      /* UUID of the take; NULL: one is drawn */
 } timbre_output;
 
 typedef struct timbre_progress {

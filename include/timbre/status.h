@@ -39,6 +39,12 @@ extern "C" {
     X(TIMED_OUT, "timed_out", 7, 504, "the time limit was reached")                                \
     X(VERIFY_FAILED, "verify_failed", 8, 500, "a checksum or a read-back differs")                 \
     X(CANCELLED, "cancelled", 130, 409, "interrupted")                                             \
+    X(GONE, "gone", 1, 410, "it was there, and is moved, changed or expired")                      \
+    X(QUEUE_FULL, "queue_full", 1, 429, "the worker has no room for more")                         \
+    X(KEY_REUSED, "key_reused", 1, 422, "an Idempotency-Key came with another request")            \
+    X(UNAUTHORIZED, "unauthorized", 1, 401, "the worker wants its API key")                        \
+    X(STOPPING, "stopping", 4, 503, "the worker is stopping")                                      \
+    X(GENERATOR_DIED, "generator_died", 1, 500, "the process that makes takes died")               \
     X(INTERNAL, "internal", 1, 500, "a defect of this program")
 
 typedef enum timbre_status {
