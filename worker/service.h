@@ -29,12 +29,15 @@ typedef struct tb_worker {
     struct tb_metrics *metrics;
     struct tb_runner *runner;
     struct tb_pulls *pulls;
+    struct tb_sounds *sounds;      /* pictures and peaks of takes */
+    struct tb_file_checks *checks; /* files of takes that were compared with their hash */
     tb_http *http;
     tb_hub hub;
     char *inbox, *trash, *inputs; /* folders below the data folder; owned */
     char *output_dir;             /* real path; owned */
     atomic_bool is_stopping;      /* no new jobs: 503 */
     double started_s;             /* tb_clock_seconds */
+    atomic_llong asked_s;         /* when a client was last answered, in its whole seconds */
 } tb_worker;
 
 /* Milliseconds since the epoch. */
@@ -58,6 +61,8 @@ typedef struct tb_model_place {
 TB_MUST_USE tb_status tb_model_place_find(tb_worker *worker, const char *id, tb_model_place *out,
                                           tb_error *err);
 void tb_model_place_deinit(tb_model_place *place);
+/* Whether it can be the name of a model: "sketch", "riffusion-v1", "org/name"; never a path. */
+bool tb_model_id_is_name(const char *text);
 /* Make it the request's. */
 TB_MUST_USE tb_status tb_model_place_apply(const tb_model_place *place, timbre_request *request,
                                            tb_error *err);

@@ -10,6 +10,11 @@
 
 struct tb_worker;
 
+/* Which files have been compared with their hash: a range of a sound is not hashed again. */
+typedef struct tb_file_checks tb_file_checks;
+TB_MUST_USE tb_status tb_file_checks_new(tb_file_checks **out, tb_error *err);
+void tb_file_checks_free(tb_file_checks *checks); /* accepts NULL */
+
 /*
  * Open the take's file for reading. GONE with the reason: it was moved or deleted, changed (length,
  * or SHA-256 where time or length of the file say that it may have), or is in the trash.
@@ -24,6 +29,9 @@ TB_MUST_USE tb_status tb_take_file_trash(struct tb_worker *worker, const char *i
 /* Back to its place, with a number where the name is taken. GONE: nothing is left of it. */
 TB_MUST_USE tb_status tb_take_file_restore(struct tb_worker *worker, const char *id,
                                            tb_stored_take *out, tb_error *err);
+/* At the start: a take whose file lies in the trash although its row does not say so, or the other
+ * way round, because the worker died in between. */
+TB_MUST_USE tb_status tb_take_file_heal(struct tb_worker *worker, tb_error *err);
 /* Delete one of the trash for good, with its row. */
 TB_MUST_USE tb_status tb_take_file_purge(struct tb_worker *worker, const tb_stored_take *take,
                                          tb_error *err);
