@@ -1,6 +1,7 @@
 #include "hub/tokenizer.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/base/path.h"
@@ -10,7 +11,8 @@
 static bool has_vocabulary(const char *path)
 {
     static const char *const places[] = {"tokenizer/vocab.json", "vocab.json"};
-    bool has = tb_path_is_folder(path) || access(path, F_OK) != 0;
+    struct stat info;
+    bool has = stat(path, &info) != 0 || S_ISDIR(info.st_mode);
     int folder_bytes = (int)(tb_path_name(path) - path); /* with the slash */
     for (size_t i = 0; !has && i < sizeof places / sizeof places[0]; i++) {
         char *file = tb_strf("%.*s%s", folder_bytes, path, places[i]);
