@@ -52,9 +52,10 @@ tb_status tb_pulls_new(tb_worker *worker, tb_pulls **out, tb_error *err)
 
 static json_t *error_to_json(const tb_error *why)
 {
-    return why == NULL ? json_null()
-                       : json_pack("{s:s, s:s, s:s}", "code", timbre_status_name(why->code),
-                                   "message", why->message, "fix", why->fix);
+    return why == NULL
+               ? json_null()
+               : json_pack("{s:s, s:s, s:s?}", "code", timbre_status_name(why->code), "message",
+                           why->message, "fix", why->fix[0] == '\0' ? NULL : why->fix);
 }
 
 static void tell(const pull *p, const char *state, const tb_pull_progress *progress,
