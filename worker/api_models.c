@@ -2,10 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/base/limits.h"
+#include "engine/base/clock.h"
 #include "engine/base/str.h"
 #include "hub/installed.h"
-#include "timbre/model.h"
 #include "worker/pulls.h"
 #include "worker/runner.h"
 #include "worker/service.h"
@@ -126,8 +125,7 @@ static bool read_text(const tb_http_request *request, tb_http_response *response
     const json_t *text = json_object_get(j, member);
     tb_error err = {0};
     if (j == NULL)
-        (void)tb_fail(&err, TIMBRE_BAD_INPUT, "body is no JSON: %.200s at byte %d", where.text,
-                      where.position);
+        (void)tb_fail(&err, TIMBRE_BAD_INPUT, "body is no JSON from byte %d on", where.position);
     else if (!json_is_object(j))
         (void)tb_fail(&err, TIMBRE_BAD_INPUT, "body is no JSON object");
     else if (wrong != NULL)
@@ -174,7 +172,7 @@ void tb_api_pull_model(tb_worker *worker, const tb_http_request *request,
 /* ---- GET /models/pull/{name...} ---- */
 
 enum {
-    PING_MS = 15000,
+    PING_S = 15,
     PACE_MS = 250, /* four events a second are enough for eyes */
 };
 
@@ -192,13 +190,13 @@ static bool is_final(const char *text)
     return is;
 }
 
-/* The text of the pull once it differs from the last one; NULL after PING_MS, or where it is
+/* The text of the pull once it differs from the last one; NULL after PING_S, or where it is
  * forgotten. Owned. */
 static char *wait_for_news(watch *w, bool *is_forgotten)
 {
     int64_t seen = tb_feed_count(w->feed);
-    for (int waited_ms = 0; waited_ms <= PING_MS && !tb_feed_is_stopped(w->feed);
-         waited_ms += PACE_MS) {
+    double end_s = tb_clock_seconds() + PING_S;
+    while (tb_clock_seconds() < end_s && !tb_feed_is_stopped(w->feed)) {
         char *text = tb_feed_pull(w->feed, w->name);
         *is_forgotten = text == NULL;
         if (text == NULL || w->last == NULL || strcmp(text, w->last) != 0)
