@@ -8,8 +8,8 @@
 #include "cli/paths.h"
 #include "cli/value.h"
 #include "engine/base/limits.h"
-#include "engine/base/path.h"
 #include "engine/base/str.h"
+#include "hub/tokenizer.h"
 #include "timbre/model.h"
 
 static const char sketch[] = "sketch";
@@ -38,38 +38,6 @@ static bool has_tokenizer_setting(const tb_app *app)
     return tb_settings_text(&app->settings, "engine.tokenizer")[0] != '\0';
 }
 
-/* Whether a file of weights has a vocabulary beside it; folders have their own. */
-static bool has_vocabulary(const char *path)
-{
-    static const char *const places[] = {"tokenizer/vocab.json", "vocab.json"};
-    bool has = tb_path_is_folder(path) || access(path, F_OK) != 0;
-    int folder_bytes = (int)(tb_path_name(path) - path); /* with the slash */
-    for (size_t i = 0; !has && i < sizeof places / sizeof places[0]; i++) {
-        char *file = tb_strf("%.*s%s", folder_bytes, path, places[i]);
-        has = file != NULL && access(file, F_OK) == 0;
-        free(file);
-    }
-    return has;
-}
-
-/* A single file has no vocabulary: that of a known model serves, where one is installed. */
-static tb_status borrow_tokenizer(const tb_installed_list *list, tb_model_choice *out,
-                                  tb_error *err)
-{
-    if (has_vocabulary(out->path))
-        return TIMBRE_OK;
-    for (size_t i = 0; out->tokenizer == NULL && i < list->n; i++) {
-        const tb_installed *item = &list->items[i];
-        if (item->known == NULL || item->state != TB_INSTALLED_WHOLE)
-            continue;
-        out->tokenizer = item->tokenizer != NULL ? tb_strdup(item->tokenizer)
-                                                 : tb_strf("%s/tokenizer", item->path);
-        if (out->tokenizer == NULL)
-            return no_memory(err);
-    }
-    return TIMBRE_OK;
-}
-
 static tb_status finish(tb_app *app, const tb_installed_list *list, tb_model_choice *out,
                         tb_error *err)
 {
@@ -78,7 +46,8 @@ static tb_status finish(tb_app *app, const tb_installed_list *list, tb_model_cho
         out->tokenizer = NULL;
         return TIMBRE_OK;
     }
-    return out->tokenizer == NULL ? borrow_tokenizer(list, out, err) : TIMBRE_OK;
+    return out->tokenizer == NULL ? tb_installed_tokenizer(list, out->path, &out->tokenizer, err)
+                                  : TIMBRE_OK;
 }
 
 static tb_status choose_sketch(tb_model_choice *out, tb_error *err)
