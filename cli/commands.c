@@ -8,6 +8,7 @@
 #include "cli/option_rows.h"
 #include "cli/settings.h"
 #include "cli/view_options.h"
+#include "cli/worker_options.h"
 #include "timbre/request.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -314,6 +315,17 @@ static const tb_command table[] = {
                   {"timbre models convert model.ckpt model.safetensors --dtype fp16",
                    "half the size"}},
      .run = tb_cmd_models},
+    {.name = "serve",
+     .summary = "run the worker, which makes takes for other programs",
+     .operands = "",
+     .text = serve_text,
+     .options = serve_options,
+     .n_options = LENGTH(serve_options),
+     .examples = {{"timbre serve", "for this machine, at 127.0.0.1:8000"},
+                  {"timbre serve --listen 0.0.0.0:8000 --api-key-file key.txt",
+                   "for other machines as well, who need the key"},
+                  {"timbre serve --listen none", "only for this user's own commands"}},
+     .run = tb_cmd_serve},
     {.name = "config",
      .summary = "show and change the settings",
      .operands = "[ACTION [KEY [VALUE]]]",
