@@ -79,4 +79,33 @@ static const char *const serve_text[] = {
     "is made after the next start.",
     "--listen, --allow-host and --allow-origin may be given up to seven times.", NULL};
 
+static const char *const job_states[] = {"queued", "running",   "succeeded",
+                                         "failed", "cancelled", NULL};
+static const char *const job_actions[] = {"list", "watch", "cancel", NULL};
+
+static const tb_option jobs_options[] = {
+    {.name = "state",
+     .rule = {TB_VALUE_CHOICE, .choices = job_states},
+     .value_name = "STATE",
+     .help = "list only these"},
+    {.name = "limit",
+     .rule = {TB_VALUE_INTEGER, 1, 1000, NULL},
+     .value_name = "N",
+     .default_text = "20",
+     .help = "list at most so many"},
+    OPTION_JSON,
+    OPTION_PROGRESS,
+    OPTION_WORKER,
+    OPTION_API_KEY_FILE,
+    OPTION_DATA_DIR,
+};
+
+static const char *const jobs_text[] = {
+    "Shows and steers what the worker does. The actions are list, watch [ID] and cancel ID; list "
+    "is the one without a name. An id may be shortened as long as it is the only one that begins "
+    "so; last is the newest job, and cancel all ends all that wait or run.",
+    "watch shows the progress until the job ends; its exit code is the one that generate would "
+    "have had. Ctrl-C ends the watching and not the job.",
+    NULL};
+
 #endif

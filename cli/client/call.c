@@ -7,6 +7,7 @@
 #include <curl/curl.h>
 
 #include "cli/client/client.h"
+#include "cli/signals.h"
 #include "engine/base/clock.h"
 #include "engine/base/str.h"
 #include "timbre/version.h"
@@ -63,6 +64,8 @@ static CURLcode drive(request *r)
             r->st = tb_fail(r->err, TIMBRE_CANCELLED, "interrupted");
             return CURLE_ABORTED_BY_CALLBACK;
         }
+        if (tb_signals_wants_stop())
+            mark_s += tb_signals_stop();
         double now_s = tb_clock_seconds();
         if (r->n_received != mark) {
             mark = r->n_received;
