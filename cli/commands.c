@@ -8,6 +8,7 @@
 #include "cli/option_rows.h"
 #include "cli/settings.h"
 #include "cli/view_options.h"
+#include "cli/worker_options.h"
 #include "timbre/request.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -314,6 +315,30 @@ static const tb_command table[] = {
                   {"timbre models convert model.ckpt model.safetensors --dtype fp16",
                    "half the size"}},
      .run = tb_cmd_models},
+    {.name = "serve",
+     .summary = "run the worker, which makes takes for other programs",
+     .operands = "",
+     .text = serve_text,
+     .options = serve_options,
+     .n_options = LENGTH(serve_options),
+     .examples = {{"timbre serve", "for this machine, at 127.0.0.1:8000"},
+                  {"timbre serve --listen 0.0.0.0:8000 --api-key-file key.txt",
+                   "for other machines as well, who need the key"},
+                  {"timbre serve --listen none", "only for this user's own commands"}},
+     .run = tb_cmd_serve},
+    {.name = "jobs",
+     .summary = "what the worker does: list, watch, cancel",
+     .operands = "[ACTION [ID...]]",
+     .operand_kind = TB_OPERAND_CHOICE,
+     .operand_choices = job_actions,
+     .max_operands = 16,
+     .text = jobs_text,
+     .options = jobs_options,
+     .n_options = LENGTH(jobs_options),
+     .examples = {{"timbre jobs", "the newest, one a line"},
+                  {"timbre jobs watch", "the newest, until it ends"},
+                  {"timbre jobs cancel all", "what waits and what runs"}},
+     .run = tb_cmd_jobs},
     {.name = "config",
      .summary = "show and change the settings",
      .operands = "[ACTION [KEY [VALUE]]]",

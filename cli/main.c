@@ -14,6 +14,7 @@
 #include "cli/help.h"
 #include "cli/meter.h"
 #include "cli/signals.h"
+#include "worker/worker.h"
 
 static bool is_set(const char *variable)
 {
@@ -106,6 +107,8 @@ static int run(tb_app *app, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], TB_GENERATOR_ARGUMENT) == 0)
+        return tb_generator_main();
     (void)setlocale(LC_CTYPE, ""); /* numbers stay in the C locale */
     tb_signals_init();
     tb_app app = {0};

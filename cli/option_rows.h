@@ -38,6 +38,16 @@
         .name = "cpu", .setting = "engine.cpu", .value_name = "NAME",                              \
         .help = "kernels: auto, avx512, avx2, neon, blas; ref to check"                            \
     }
+#define OPTION_WORKER                                                                              \
+    {                                                                                              \
+        .name = "worker", .setting = "worker.url", .value_name = "URL",                            \
+        .help = "ask this worker, not the one of the data folder"                                  \
+    }
+#define OPTION_API_KEY_FILE                                                                        \
+    {                                                                                              \
+        .name = "api-key-file", .setting = "worker.api_key_file", .value_name = "FILE",            \
+        .help = "file with the worker's key"                                                       \
+    }
 #define OPTION_PROGRESS                                                                            \
     {                                                                                              \
         .name = "progress", .setting = "ui.progress", .value_name = "MODE",                        \

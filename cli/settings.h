@@ -32,7 +32,7 @@ typedef enum tb_origin {
     TB_ORIGIN_FLAG,
 } tb_origin;
 
-enum { TB_SETTINGS_MAX = 16 };
+enum { TB_SETTINGS_MAX = 24 };
 
 typedef struct tb_settings {
     char *text[TB_SETTINGS_MAX];  /* owned; NULL: built in */

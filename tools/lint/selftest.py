@@ -90,6 +90,14 @@ class Layers(Sample):
         )
         self.assertIn("includes go round", layers.check(tree)[0])
 
+    def test_only_the_door_of_the_worker(self) -> None:
+        tree = self.tree(
+            cli__a_c='#include "worker/worker.h"\n#include "worker/store.h"\n',
+            worker__worker_h="",
+            worker__store_h="",
+        )
+        self.assertEqual(layers.check(tree), ["cli/a.c: cli may not include worker/store.h"])
+
     def test_unknown_folder(self) -> None:
         self.assertIn("no row", layers.check(self.tree(engine__new__a_c=""))[0])
 
