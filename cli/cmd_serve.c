@@ -1,6 +1,7 @@
 /* timbre serve: flags and settings become the options of the worker, which then runs here. */
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -199,11 +200,20 @@ static tb_status prepare(serving *s, tb_error *err)
     return st == TIMBRE_OK ? find_model(s, err) : st;
 }
 
+/* On standard output, for people and for programs that start a worker on any free port. */
+static void announce(const char *place, void *user)
+{
+    (void)user;
+    printf("listening on %s\n", place);
+    (void)fflush(stdout);
+}
+
 int tb_cmd_serve(tb_app *app)
 {
     serving s = {.app = app};
     tb_error err = {0};
     tb_status st = prepare(&s, &err);
+    s.options.announce = announce;
     if (st == TIMBRE_OK)
         st = tb_worker_main(&s.options, &err);
     deinit(&s);

@@ -130,7 +130,8 @@ static bool read_name(const char *name, char id[TB_ID_BYTES])
 {
     if (strlen(name) != TB_ID_BYTES - 1 + 5 || strcmp(name + TB_ID_BYTES - 1, ".json") != 0)
         return false;
-    (void)snprintf(id, TB_ID_BYTES, "%s", name);
+    memcpy(id, name, TB_ID_BYTES - 1);
+    id[TB_ID_BYTES - 1] = '\0';
     return tb_id_is_valid(id);
 }
 

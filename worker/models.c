@@ -6,6 +6,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/str.h"
 #include "hub/installed.h"
+#include "hub/manifest.h"
 #include "hub/tokenizer.h"
 #include "timbre/model.h"
 #include "worker/service.h"
@@ -146,4 +147,9 @@ tb_status tb_model_place_apply(const tb_model_place *place, timbre_request *requ
     if (st == TIMBRE_OK && place->path != NULL)
         st = timbre_request_place_model(request, place->path, place->tokenizer, err);
     return st;
+}
+
+bool tb_model_id_is_name(const char *text)
+{
+    return strcmp(text, sketch) == 0 || tb_model_name_is_valid(text);
 }

@@ -98,7 +98,7 @@ static void set_trouble(tb_runner *r, const char *text)
 {
     pthread_mutex_lock(&r->mutex);
     bool is_new = strcmp(r->trouble, text) != 0;
-    (void)snprintf(r->trouble, sizeof r->trouble, "%s", text);
+    (void)snprintf(r->trouble, sizeof r->trouble, "%.159s", text);
     pthread_mutex_unlock(&r->mutex);
     if (is_new && text[0] != '\0')
         tb_journal_write(&r->worker->journal, TIMBRE_LOG_WARNING, "jobs wait",

@@ -45,6 +45,10 @@ typedef struct tb_worker_options {
     bool logs_json;
     timbre_log_level log_level;
     const char *program; /* path of the executable, for the child; NULL: find it */
+    /* Called once when requests are answered, with each URL ("http://127.0.0.1:8000") and the
+     * socket's path; may be NULL. */
+    void (*announce)(const char *place, void *user);
+    void *announce_user;
 } tb_worker_options;
 
 /* Sets every limit to its default. */
