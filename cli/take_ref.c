@@ -6,6 +6,7 @@
 
 #include "cli/client/client.h"
 #include "cli/client/row.h"
+#include "cli/commands.h"
 #include "engine/base/str.h"
 
 /* What stands behind /artifacts/, or NULL where a file is meant. */
@@ -53,5 +54,32 @@ tb_status tb_take_ref_resolve(tb_app *app, const char *text, char **path, tb_err
     json_decref(take);
     tb_client_close(&client);
     free(address);
+    return st;
+}
+
+static tb_status apply(tb_app *app, const char **text, char **owned, tb_error *err)
+{
+    if (find_id(*text) == NULL)
+        return TIMBRE_OK;
+    tb_status st = tb_take_ref_resolve(app, *text, owned, err);
+    if (st == TIMBRE_OK)
+        *text = *owned;
+    return st;
+}
+
+tb_status tb_take_ref_apply(tb_app *app, tb_error *err)
+{
+    tb_args *args = &app->args;
+    tb_operand_kind kind = args->command->operand_kind;
+    tb_status st = TIMBRE_OK;
+    if (args->n_operands > 0 && (kind == TB_OPERAND_FILE || kind == TB_OPERAND_AUDIO))
+        st = apply(app, &args->operands[0], &app->take_paths[0], err);
+    for (size_t i = args->n_items; st == TIMBRE_OK && i-- > 0;) {
+        const char *name = args->items[i].option.name;
+        if (name == NULL || strcmp(name, "from") != 0)
+            continue;
+        st = apply(app, &args->items[i].value, &app->take_paths[1], err);
+        break; /* the last one counts */
+    }
     return st;
 }
