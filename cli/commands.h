@@ -76,6 +76,7 @@ int tb_cmd_spectrogram(struct tb_app *app);
 int tb_cmd_models(struct tb_app *app);
 int tb_cmd_serve(struct tb_app *app);
 int tb_cmd_jobs(struct tb_app *app);
+int tb_cmd_takes(struct tb_app *app);
 int tb_cmd_config(struct tb_app *app);
 int tb_cmd_doctor(struct tb_app *app);
 int tb_cmd_completion(struct tb_app *app);

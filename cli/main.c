@@ -14,6 +14,7 @@
 #include "cli/help.h"
 #include "cli/meter.h"
 #include "cli/signals.h"
+#include "cli/take_ref.h"
 #include "worker/worker.h"
 
 static bool is_set(const char *variable)
@@ -69,6 +70,9 @@ static int run_command(tb_app *app)
     show_warnings(app);
     if (app->settings_error.code != TIMBRE_OK && !command->survives_bad_settings)
         return tb_app_fail(app, &app->settings_error);
+    tb_error err = {0};
+    if (tb_take_ref_apply(app, &err) != TIMBRE_OK)
+        return tb_app_fail(app, &err);
     return command->run(app);
 }
 
@@ -115,6 +119,8 @@ int main(int argc, char **argv)
     int code = run(&app, argc, argv);
     tb_args_deinit(&app.args);
     tb_settings_deinit(&app.settings);
+    for (size_t i = 0; i < sizeof app.take_paths / sizeof *app.take_paths; i++)
+        free(app.take_paths[i]);
     if (app.log != NULL)
         fclose(app.log);
     return code;

@@ -108,4 +108,31 @@ static const char *const jobs_text[] = {
     "have had. Ctrl-C ends the watching and not the job.",
     NULL};
 
+static const char *const take_actions[] = {"list",    "search", "star",  "unstar", "rm",
+                                           "restore", "path",   "title", NULL};
+
+static const tb_option takes_options[] = {
+    {.name = "starred", .help = "only those with a star"},
+    {.name = "trash", .help = "those that were removed"},
+    {.name = "limit",
+     .rule = {TB_VALUE_INTEGER, 1, 1000, NULL},
+     .value_name = "N",
+     .default_text = "20",
+     .help = "at most so many"},
+    OPTION_JSON,
+    OPTION_WORKER,
+    OPTION_API_KEY_FILE,
+    OPTION_DATA_DIR,
+};
+
+static const char *const takes_text[] = {
+    "Shows the history of takes, the newest first, and changes it: search WORD..., star N, unstar "
+    "N, rm N, restore N, path N and title N TEXT; list is the action without a name. N is the "
+    "number of a take, with or without #, or last.",
+    "#N (in quotes: a shell may take it for a comment) and last also stand for the file of a take "
+    "in play, show, spectrogram, encode, sample-clips and generate --from.",
+    "rm puts a take into the trash, where restore finds it for 30 days. Where no worker runs, one "
+    "is started; it ends by itself.",
+    NULL};
+
 #endif
