@@ -50,7 +50,10 @@ def table(report: Report, has_points: bool) -> list[str]:
     lines = [f"{name:32}{n:8d}" for name, n in rows]
     lines += [f"{'job to its end, ' + name + ', s':32}{told['seconds_to_end'][name]:8.2f}"
               for name in ("p50", "p99", "max")]  # fmt: skip
-    lines += [f"{'slowest start, s':32}{report.start_s:8.2f}", f"{'all, s':32}{report.seconds:8.1f}"]
+    lines += [
+        f"{'slowest start, s':32}{report.start_s:8.2f}",
+        f"{'all, s':32}{report.seconds:8.1f}",
+    ]
     lines += [f"{'wrong':32}{len(report.wrong):8d}"]
     return lines + [f"  {each}" for each in report.wrong[:50]]
 
