@@ -143,19 +143,36 @@ static bool read_text(const tb_http_request *request, tb_http_response *response
     return err.code == TIMBRE_OK;
 }
 
-/* ---- POST /models/pull/{name...} ---- */
+/* ---- POST /models/NAME/pull, POST /models/ORG/NAME/pull ---- */
+
+/* The model's name of the path; owned, NULL: no memory, and the response says so. */
+static char *read_name(const tb_http_request *request, tb_http_response *response)
+{
+    const char *first = tb_http_arg(request, 0), *second = tb_http_arg(request, 1);
+    tb_error err = {0};
+    char *name = second == NULL ? tb_strdup(first) : tb_strf("%s/%s", first, second);
+    if (name == NULL) {
+        (void)no_memory(&err);
+        tb_http_reply_error(response, &err);
+    }
+    return name;
+}
 
 void tb_api_pull_model(tb_worker *worker, const tb_http_request *request,
                        tb_http_response *response)
 {
-    const char *name = tb_http_arg(request, 0);
     char *licence = NULL;
     if (!read_text(request, response, "accept_license", &licence))
         return;
+    char *name = read_name(request, response);
     tb_error err = {0};
     char *events = NULL;
+    if (name == NULL) {
+        free(licence);
+        return;
+    }
     tb_status st = tb_pulls_start(worker->pulls, name, licence, &err);
-    if (st == TIMBRE_OK && (events = tb_strf("/models/pull/%s", name)) == NULL)
+    if (st == TIMBRE_OK && (events = tb_strf("/models/%s/pull", name)) == NULL)
         st = no_memory(&err);
     if (st == TIMBRE_OK) {
         tb_http_set_header(response, "Location", events);
@@ -167,9 +184,10 @@ void tb_api_pull_model(tb_worker *worker, const tb_http_request *request,
     }
     free(events);
     free(licence);
+    free(name);
 }
 
-/* ---- GET /models/pull/{name...} ---- */
+/* ---- GET of the same ---- */
 
 enum {
     PING_S = 15,
@@ -231,30 +249,39 @@ static void free_watch(void *state)
     free(w);
 }
 
-void tb_api_pull_events(tb_worker *worker, const tb_http_request *request,
-                        tb_http_response *response)
+/* Takes `name`. */
+static void reply_watch(tb_worker *worker, tb_http_response *response, char *name)
 {
-    const char *name = tb_http_arg(request, 0);
     tb_error err = {0};
-    char *text = tb_feed_pull(worker->feed, name);
-    if (text == NULL) {
-        (void)tb_fail(&err, TIMBRE_NOT_FOUND, "'%.200s' is not being fetched", name);
-        tb_fix(&err, "POST /models/pull/%.200s begins it", name);
-        tb_http_reply_error(response, &err);
-        return;
-    }
-    free(text);
     watch *w = calloc(1, sizeof *w);
-    if (w != NULL)
-        *w = (watch){.feed = worker->feed, .name = tb_strdup(name)};
-    if (w == NULL || w->name == NULL) {
-        free(w);
+    if (w == NULL) {
+        free(name);
         (void)no_memory(&err);
         tb_http_reply_error(response, &err);
         return;
     }
+    *w = (watch){.feed = worker->feed, .name = name};
     tb_http_reply_events(
         response, &(tb_http_stream){.next = next_event, .free_state = free_watch, .state = w});
+}
+
+void tb_api_pull_events(tb_worker *worker, const tb_http_request *request,
+                        tb_http_response *response)
+{
+    char *name = read_name(request, response);
+    tb_error err = {0};
+    if (name == NULL)
+        return;
+    char *text = tb_feed_pull(worker->feed, name);
+    if (text != NULL) {
+        reply_watch(worker, response, name);
+    } else {
+        (void)tb_fail(&err, TIMBRE_NOT_FOUND, "'%.200s' is not being fetched", name);
+        tb_fix(&err, "POST /models/%.200s/pull begins it", name);
+        tb_http_reply_error(response, &err);
+        free(name);
+    }
+    free(text);
 }
 
 /* ---- POST /models/warm ---- */
@@ -268,6 +295,8 @@ void tb_api_warm_model(tb_worker *worker, const tb_http_request *request,
     tb_error err = {0};
     tb_model_place place = {0};
     tb_status st = tb_model_place_find(worker, id, &place, &err);
+    if (st == TIMBRE_MODEL_MISSING)
+        err.code = TIMBRE_NOT_FOUND; /* what was asked for is not there; the service is well */
     if (st == TIMBRE_OK)
         st = tb_runner_warm(worker->runner, &place, &err);
     if (st == TIMBRE_OK)
