@@ -32,7 +32,7 @@ int main(void)
     json_t *list = json_array();
     for (size_t i = 0; i < n; i++)
         (void)json_array_append_new(list, describe(&fields[i]));
-    char *text = json_dumps(list, JSON_INDENT(1) | JSON_REAL_PRECISION(15));
+    char *text = json_dumps(list, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
     json_decref(list);
     if (text == NULL)
         return 1;

@@ -1,4 +1,5 @@
 /* Jobs: submitting, looking, cancelling. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,8 +68,8 @@ static tb_status take_priority(json_t *object, submission *s, tb_error *err)
     json_t *value = json_object_get(object, "priority");
     if (value == NULL)
         return TIMBRE_OK;
-    json_int_t n = json_integer_value(value);
-    if (!json_is_integer(value) || n < -PRIORITY_MAX || n > PRIORITY_MAX) {
+    double n = json_number_value(value); /* 3.0 is a whole number too */
+    if (!json_is_number(value) || n != floor(n) || n < -PRIORITY_MAX || n > PRIORITY_MAX) {
         (void)snprintf(s->param, sizeof s->param, "priority");
         return tb_fail(err, TIMBRE_BAD_INPUT, "priority is not a whole number from -%d to %d",
                        PRIORITY_MAX, PRIORITY_MAX);
@@ -225,16 +226,11 @@ static tb_status wait_for_end(tb_worker *worker, tb_stored_job *job, double seco
 
 static void reply_refused(tb_http_response *response, const submission *s, tb_error *err)
 {
-    bool is_theirs = err->code == TIMBRE_MODEL_MISSING && s->param[0] != '\0';
-    if (is_theirs) {
-        char fix[sizeof err->fix];
-        (void)snprintf(fix, sizeof fix, "%s", err->fix);
-        tb_error asked = *err;
-        asked.code = TIMBRE_BAD_INPUT;
-        tb_http_reply_error(response, &asked);
-    } else {
+    if (err->code == TIMBRE_MODEL_MISSING && s->param[0] != '\0') /* what they asked for is not
+                                                                     there; the service is well */
+        tb_http_reply_fail(response, 404, timbre_status_name(err->code), "%s", err->message);
+    else
         tb_http_reply_error(response, err);
-    }
     if (err->code == TIMBRE_QUEUE_FULL) {
         char seconds[8];
         (void)snprintf(seconds, sizeof seconds, "%d", RETRY_AFTER_S);
@@ -336,7 +332,8 @@ TB_HANDLER(list_jobs)
     tb_error err = {0};
     if (!read_states(request, response, &filter.states) ||
         !tb_query_integer(request, response, "limit", 1, LIMIT_MAX, LIMIT, &limit) ||
-        !tb_query_integer(request, response, "after", 1, INT64_C(1) << 53, 0, &filter.before_seq))
+        !tb_query_integer(request, response, "after", 1, INT64_C(999999999999999), 0,
+                          &filter.before_seq))
         return;
     filter.limit = (size_t)limit + 1; /* one more says whether there is more */
     if (tb_store_list_jobs(worker->store, &filter, &jobs, &n, &err) != TIMBRE_OK) {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
+#include "engine/base/limits.h"
 #include "engine/base/path.h"
 #include "engine/base/str.h"
 #include "timbre/audio.h"
@@ -94,22 +95,83 @@ static void set_file_name(tb_http_response *response, const char *path)
     tb_http_set_header(response, "Content-Disposition", text);
 }
 
+static bool is_known_format(const char *format)
+{
+    for (const char *const *f = timbre_audio_formats(); *f != NULL; f++)
+        if (strcmp(*f, format) == 0)
+            return true;
+    return false;
+}
+
+/* The take as another kind of file, made once and kept in the cache: `*fd` becomes that one. */
+static tb_status convert(tb_worker *worker, const tb_stored_take *take, const char *format, int *fd,
+                         tb_error *err)
+{
+    char source[32];
+    char *folder = tb_strf("%s/cache", worker->options->data_dir);
+    char *path = folder == NULL ? NULL : tb_strf("%s/%s.%s", folder, take->id, format);
+    (void)snprintf(source, sizeof source, "/dev/fd/%d", *fd);
+    tb_status st = path == NULL ? tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path")
+                                : tb_dir_make(folder, err);
+    int made = st == TIMBRE_OK ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (st == TIMBRE_OK && made < 0) {
+        st = timbre_audio_convert(source, path, take->title[0] != '\0' ? take->title : take->prompt,
+                                  1, NULL, err);
+        if (st == TIMBRE_OK && (made = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+            st = tb_fail(err, TIMBRE_IO, "'%s' cannot be read", path);
+    }
+    if (st == TIMBRE_OK) {
+        close(*fd);
+        *fd = made;
+    }
+    free(path);
+    free(folder);
+    return st;
+}
+
+/* The file itself, or what it is asked as; *fd is closed on failure. */
+static tb_status choose_file(tb_worker *worker, const tb_stored_take *take, const char *format,
+                             int *fd, tb_error *err)
+{
+    tb_status st = TIMBRE_OK;
+    if (!is_known_format(format))
+        st = tb_fail(err, TIMBRE_BAD_INPUT, "format '%.20s' is none of wav, flac, ogg, opus, mp3",
+                     format);
+    else if (strcmp(format, take->format) != 0)
+        st = convert(worker, take, format, fd, err);
+    if (st != TIMBRE_OK)
+        close(*fd);
+    return st;
+}
+
 TB_HANDLER(take_audio)
 {
     tb_stored_take take;
+    struct stat info;
+    char etag[96], name[TB_PATH_MAX_BYTES];
     int fd;
-    const char *format = tb_http_query(request, "format");
+    tb_error err = {0};
+    const char *asked = tb_http_query(request, "format");
     if (!open_take(worker, request, response, &take, &fd))
         return;
-    if (format != NULL && strcmp(format, take.format) != 0) {
+    const char *format = asked != NULL ? asked : take.format;
+    tb_status st = choose_file(worker, &take, format, &fd, &err);
+    if (st == TIMBRE_OK && fstat(fd, &info) != 0) {
+        st = tb_fail(&err, TIMBRE_IO, "the sound cannot be read");
         close(fd);
-        tb_http_reply_fail(response, 400, "unsupported",
-                           "this take is %s; it cannot be sent as '%.20s'", take.format, format);
-        tb_http_name_param(response, "format");
+    }
+    if (st == TIMBRE_OK) {
+        bool is_own = strcmp(format, take.format) == 0;
+        const char *file = tb_path_name(take.path);
+        (void)snprintf(etag, sizeof etag, "%s%s%s", take.sha256, is_own ? "" : "-",
+                       is_own ? "" : format);
+        (void)snprintf(name, sizeof name, "%.*s%s", (int)(strlen(file) - strlen(take.format)), file,
+                       format);
+        tb_http_reply_file(response, request, fd, info.st_size, media_type_of(format), etag);
+        set_file_name(response, name);
     } else {
-        tb_http_reply_file(response, request, fd, take.len_bytes, media_type_of(take.format),
-                           take.sha256);
-        set_file_name(response, take.path);
+        tb_http_reply_error(response, &err);
+        tb_http_name_param(response, asked != NULL ? "format" : "");
     }
     tb_stored_take_deinit(&take);
 }

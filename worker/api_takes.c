@@ -8,7 +8,7 @@
 #include "worker/take_file.h"
 #include "worker/take_find.h"
 
-enum { TITLE_MAX_BYTES = 200, LIMIT_MAX = 200, LIMIT = 50 };
+enum { TITLE_MAX_BYTES = 800, TITLE_MAX = 200, WORDS_MAX = 300, LIMIT_MAX = 200, LIMIT = 50 };
 
 /* ---- the wire ---- */
 
@@ -88,6 +88,15 @@ bool tb_take_find(tb_worker *worker, const tb_http_request *request, tb_http_res
 
 /* ---- handlers ---- */
 
+/* Code points of valid UTF-8. */
+static size_t length_of(const char *text)
+{
+    size_t n = 0;
+    for (; *text != '\0'; text++)
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
 static json_t *takes_to_json(const tb_stored_take *takes, size_t n, bool has_more)
 {
     json_t *list = json_array();
@@ -113,13 +122,18 @@ static void list_one(tb_worker *worker, tb_http_response *response, int64_t numb
 
 TB_HANDLER(list_takes)
 {
-    const int64_t max = (INT64_C(1) << 53) - 1;
+    const int64_t max = INT64_C(999999999999999);
     tb_take_filter filter = {.words = tb_http_query(request, "q")};
     tb_stored_take *takes = NULL;
     size_t n = 0;
     int64_t limit, number;
     int trashed;
     tb_error err = {0};
+    if (filter.words != NULL && length_of(filter.words) > WORDS_MAX) {
+        tb_http_reply_fail(response, 400, "bad_input", "q exceeds %d characters", WORDS_MAX);
+        tb_http_name_param(response, "q");
+        return;
+    }
     if (!tb_query_boolean(request, response, "starred", &filter.starred) ||
         !tb_query_boolean(request, response, "trashed", &trashed) ||
         !tb_query_integer(request, response, "limit", 1, LIMIT_MAX, LIMIT, &limit) ||
@@ -189,6 +203,8 @@ static tb_status read_edit(const json_t *body, const char **title, int *starred,
                                                 TITLE_MAX_BYTES, err);
             if (st != TIMBRE_OK)
                 return st;
+            if (length_of(*title) > TITLE_MAX)
+                return tb_fail(err, TIMBRE_BAD_INPUT, "title exceeds %d characters", TITLE_MAX);
         } else {
             return tb_fail(err, TIMBRE_BAD_INPUT,
                            strcmp(name, "title") == 0 || strcmp(name, "starred") == 0

@@ -183,6 +183,17 @@ static tb_status move_pair(const char *from, const char *to, tb_error *err)
     return st;
 }
 
+/* What the user changed, or put in its place, is theirs: it stays where it is. */
+static bool is_unchanged(tb_worker *worker, const tb_stored_take *take)
+{
+    int fd = -1;
+    tb_error why = {0};
+    bool is_so = tb_take_file_open(worker, take, &fd, &why) == TIMBRE_OK;
+    if (fd >= 0)
+        close(fd);
+    return is_so;
+}
+
 /* The row first, then the files: a crash in between leaves a row that is right and a file that
  * tb_take_file_heal brings to it. */
 tb_status tb_take_file_trash(tb_worker *worker, const char *id, tb_stored_take *out, tb_error *err)
@@ -192,11 +203,12 @@ tb_status tb_take_file_trash(tb_worker *worker, const char *id, tb_stored_take *
         return st;
     char *place = tb_strf("%s/%s/%s", worker->trash, id, tb_path_name(out->path));
     char *path = tb_strdup(out->path);
+    bool is_ours = is_unchanged(worker, out);
     if (place == NULL || path == NULL)
         st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
     if (st == TIMBRE_OK)
         st = tb_store_trash_take(worker->store, id, place, err);
-    if (st == TIMBRE_OK) {
+    if (st == TIMBRE_OK && is_ours) {
         st = move_pair(path, place, err);
         tb_error why = {0};
         if (st != TIMBRE_OK && tb_store_restore_take(worker->store, id, path, &why) != TIMBRE_OK)
@@ -272,14 +284,25 @@ tb_status tb_take_file_restore(tb_worker *worker, const char *id, tb_stored_take
     return st == TIMBRE_OK ? tb_store_get_take(worker->store, id, out, err) : st;
 }
 
+/* Pictures and other kinds of files that were made of it. */
+static void forget_cached(const tb_worker *worker, const char *id)
+{
+    static const char *const endings[] = {"png", "wav", "flac", "ogg", "opus", "mp3"};
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        char *path = tb_strf("%s/cache/%s.%s", worker->options->data_dir, id, endings[i]);
+        if (path != NULL)
+            (void)unlink(path);
+        free(path);
+    }
+}
+
 tb_status tb_take_file_purge(tb_worker *worker, const tb_stored_take *take, tb_error *err)
 {
     char *sidecar = tb_strf("%s.json", take->trash_path);
     char *folder = tb_path_folder(take->trash_path);
     char *picture = tb_strf("%s/pictures/%s.png", worker->options->data_dir, take->id);
-    char *cached = tb_strf("%s/cache/%s.png", worker->options->data_dir, take->id);
     tb_status st = TIMBRE_OK;
-    if (sidecar == NULL || folder == NULL || picture == NULL || cached == NULL)
+    if (sidecar == NULL || folder == NULL || picture == NULL)
         st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
     else if (unlink(take->trash_path) != 0 && errno != ENOENT)
         st = tb_fail_errno(err, errno, "cannot delete '%s'", take->trash_path);
@@ -287,13 +310,12 @@ tb_status tb_take_file_purge(tb_worker *worker, const tb_stored_take *take, tb_e
         (void)unlink(sidecar);
         (void)rmdir(folder);
         (void)unlink(picture);
-        (void)unlink(cached);
+        forget_cached(worker, take->id);
         st = tb_store_forget_take(worker->store, take->id, err);
     }
     free(sidecar);
     free(folder);
     free(picture);
-    free(cached);
     return st;
 }
 
@@ -338,9 +360,9 @@ tb_status tb_take_file_heal(tb_worker *worker, tb_error *err)
     tb_status st = tb_store_list_takes(worker->store, &filter, &takes, &n, err);
     for (size_t i = 0; st == TIMBRE_OK && i < n; i++) {
         bool has_path = true;
-        struct stat info;
-        if (exists(takes[i].trash_path) || lstat(takes[i].path, &info) != 0 ||
-            info.st_size != takes[i].len_bytes)
+        tb_stored_take as_if = takes[i]; /* as if it were not in the trash; borrows */
+        as_if.trashed_ms = 0;
+        if (exists(takes[i].trash_path) || !is_unchanged(worker, &as_if))
             continue;
         st = tb_store_has_path(worker->store, takes[i].path, &has_path, err);
         if (st == TIMBRE_OK && !has_path)

@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -259,6 +260,13 @@ static tb_status wrong_type(const timbre_field *f, const char *wanted, tb_error 
     return tb_fail(err, TIMBRE_BAD_INPUT, "%s is not %s", f->name, wanted);
 }
 
+/* 20.0 is a whole number, as JSON Schema has it. */
+static bool is_whole(const json_t *j)
+{
+    return json_is_integer(j) ||
+           (json_is_real(j) && floor(json_real_value(j)) == json_real_value(j));
+}
+
 static tb_status value_from_json(const timbre_field *f, const json_t *j, value *v, tb_error *err)
 {
     tb_status st;
@@ -272,10 +280,11 @@ static tb_status value_from_json(const timbre_field *f, const json_t *j, value *
                  : check_choice(f, json_string_value(j), err);
         return st == TIMBRE_OK ? set_text(v, json_string_value(j), json_string_length(j), err) : st;
     case TIMBRE_FIELD_INTEGER:
-        if (!json_is_integer(j))
+        if (!is_whole(j))
             return wrong_type(f, "a whole number", err);
-        st = check_range(f, (double)json_integer_value(j), err);
-        v->integer = json_integer_value(j);
+        st = check_range(f, json_number_value(j), err);
+        if (st == TIMBRE_OK)
+            v->integer = json_is_integer(j) ? json_integer_value(j) : (int64_t)json_real_value(j);
         break;
     case TIMBRE_FIELD_NUMBER:
         if (!json_is_number(j))

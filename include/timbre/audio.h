@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "timbre/cancel.h"
 #include "timbre/status.h"
 
 #ifdef __cplusplus
@@ -38,6 +39,16 @@ TIMBRE_MUST_USE timbre_status timbre_audio_read(timbre_audio *audio, float *out,
                                                 int64_t *n_read, timbre_error *err);
 TIMBRE_MUST_USE timbre_status timbre_audio_seek(timbre_audio *audio, int64_t frame,
                                                 timbre_error *err);
+
+/*
+ * Write the sound of a file as another one, whose ending says the format (timbre_audio_formats): 16
+ * bit samples, the recipe of the old file where it has one, and a title (UTF-8; NULL: none). The
+ * file is read back and appears whole. UNSUPPORTED: the format has no such rate, such as Opus at
+ * 44.1 kHz. EXISTS unless replace; CANCELLED; what timbre_audio_open says.
+ */
+TIMBRE_MUST_USE timbre_status timbre_audio_convert(const char *audio_path, const char *output,
+                                                   const char *title, int replace,
+                                                   const timbre_cancel *cancel, timbre_error *err);
 
 #ifdef __cplusplus
 }

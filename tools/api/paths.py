@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .schemas import STATES, TEXT, UUID, Json, ref
+from .schemas import PART, STATES, TEXT, UUID, Json, ref
 
 REASONS = {
     400: "The request is wrong; message and param say where.",
@@ -31,11 +31,11 @@ TAKE = {"name": "id", "in": "path", "required": True, "description": "UUID, numb
         "schema": {"type": "string", "pattern": f"{UUID}|^[0-9]{{1,15}}$|^last$"}}
 JOB = {"name": "id", "in": "path", "required": True, "description": "of a job",
        "schema": {"type": "string", "pattern": UUID}}
-PART = {"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*$", "maxLength": 96}
+NAME = {"type": "string", "pattern": f"^{PART}$"}
 
 
 def at_path(name: str, **schema: Any) -> Json:
-    return {"name": name, "in": "path", "required": True, "schema": schema or PART}
+    return {"name": name, "in": "path", "required": True, "schema": schema or NAME}
 
 
 def query(name: str, description: str, **schema: Any) -> Json:
@@ -141,12 +141,13 @@ def paths() -> Json:
         "/generate": {
             "post": operation(
                 "generate", "jobs", "Ask for a take", {200: STATUS, 202: STATUS},
-                refusals=(411, 413, 415, 422, 429, 500, 507), body=json_body("GenerationRequest", EXAMPLE),
+                refusals=(404, 411, 413, 415, 422, 429, 500, 507),
+                body=json_body("GenerationRequest", EXAMPLE),
                 parameters=(
                     header("Idempotency-Key", "the same key and body again is the same job",
                            type="string", minLength=1, maxLength=255, pattern="^[!-~]([ -~]*[!-~])?$"),
                     header("Prefer", "wait=N: answer when it is done, or after N s (at most 60)",
-                           type="string", pattern="^wait=[0-9]{1,2}$"),
+                           type="string"),
                 ),
                 headers={200: LOCATION, 202: LOCATION})
         },
@@ -181,7 +182,7 @@ def paths() -> Json:
                 "listArtifacts", "artifacts", "Takes, the newest first", {200: ref("ArtifactList")},
                 parameters=(
                     query("q", "words of prompt, title or model", type="string", pattern=TEXT,
-                          maxLength=1000),
+                          maxLength=300),
                     query("starred", "only these, or only the others", type="boolean"),
                     query("trashed", "those in the trash instead", type="boolean"),
                     query("number", "the one take #N", type="integer", minimum=1,
@@ -206,10 +207,9 @@ def paths() -> Json:
                 "getAudio", "artifacts", "The sound",
                 {200: AUDIO, 206: AUDIO, 304: None},
                 refusals=(404, 410, 416, 500),
-                parameters=(TAKE, query("format", "as which file", type="string",
-                                        enum=["wav", "flac"]),
-                            header("Range", "bytes=A-B", type="string",
-                                   pattern="^bytes=[0-9]{1,9}-[0-9]{0,9}$"), IF_NONE_MATCH),
+                parameters=(TAKE, query("format", "as which file; Opus wants 48 kHz, and refuses others",
+                                        type="string", enum=["wav", "flac", "ogg", "mp3", "opus"]),
+                            header("Range", "bytes=A-B; one range", type="string"), IF_NONE_MATCH),
                 headers={200: ETAG, 206: ETAG})
         },
         "/artifacts/{id}/spectrogram.png": {

@@ -7,7 +7,9 @@ from typing import Any
 Json = dict[str, Any]
 
 UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
-MODEL = "^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)?$"
+# At most 96 characters a part, no two dots in a row.
+PART = "[A-Za-z0-9_](\\.?[A-Za-z0-9_-]){0,47}"
+MODEL = f"^{PART}(/{PART})?$"
 TIME = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{3})?Z$"
 SHA256 = "^[0-9a-f]{64}$"
 # No control characters but tab, newline and return.
