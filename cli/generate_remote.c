@@ -41,14 +41,18 @@ static bool has_own_engine(const tb_settings *settings)
     return tb_settings_text(settings, "worker.url")[0] != '\0';
 }
 
-static bool has_path_field(const timbre_request *request)
+/* A file of this machine's, which the wire does not carry; for the model see can_name_model. */
+static bool has_path_field(const tb_take_request *request)
 {
     size_t n;
     const timbre_field *fields = timbre_request_fields(&n);
+    json_t *asked = json_loads(request->asked, 0, NULL);
+    bool has_one = asked == NULL;
     for (size_t i = 0; i < n; i++)
-        if (fields[i].is_path && timbre_request_has(request, fields[i].name))
-            return true;
-    return false;
+        has_one |= fields[i].is_path && strcmp(fields[i].name, "model_id") != 0 &&
+                   json_object_get(asked, fields[i].name) != NULL;
+    json_decref(asked);
+    return has_one;
 }
 
 static bool can_name_model(tb_app *app, const tb_model_choice *choice)
@@ -100,8 +104,7 @@ bool tb_generate_remote_open(tb_app *app, const tb_take_request *request,
 {
     tb_error why = {0};
     if (has_own_option(&app->args) || has_own_engine(&app->settings) || place->folder == NULL ||
-        has_path_field(request->request) || !can_name_model(app, &request->choice) ||
-        !worker_runs())
+        has_path_field(request) || !can_name_model(app, &request->choice) || !worker_runs())
         return false;
     if (tb_client_open(app, TB_CLIENT_EXISTING, client, &why) != TIMBRE_OK)
         return false;

@@ -71,8 +71,9 @@ static tb_status fail_start(const char *log, off_t from, const char *what, tb_er
 {
     char line[TAIL_BYTES];
     read_last_line(log, from, line);
+    const char *said = strncmp(line, "timbre: ", 8) == 0 ? line + 8 : line;
     tb_status st = tb_fail(err, TIMBRE_WORKER_UNREACHABLE, "the worker %s%s%.300s", what,
-                           line[0] != '\0' ? ": " : "", line);
+                           said[0] != '\0' ? ": " : "", said);
     tb_fix(err, "timbre serve shows why; its log is %.300s", log);
     return st;
 }
