@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/dry_run.h"
 #include "cli/field_error.h"
+#include "cli/generate_remote.h"
 #include "cli/inbox.h"
 #include "cli/meter.h"
 #include "cli/paths.h"
@@ -26,6 +27,8 @@ typedef struct {
     tb_app *app;
     tb_take_request take;
     timbre_engine *engine;
+    tb_client worker; /* open while is_remote */
+    bool is_remote;   /* a worker makes the takes */
     tb_take_output place;
     char *soundfont, *tokenizer; /* owned */
     char *data_dir;              /* owned; NULL: none, and said so */
@@ -38,6 +41,7 @@ typedef struct {
 static void deinit(generation *g)
 {
     timbre_engine_free(g->engine);
+    tb_client_close(&g->worker);
     tb_take_request_deinit(&g->take);
     tb_take_output_deinit(&g->place);
     json_decref(g->takes);
@@ -151,17 +155,25 @@ static tb_status print_event(const char *event, const char *name, json_t *value,
     return tb_json_print_line(line, err);
 }
 
+/* `take` as tb_take_to_json makes it; takes the reference. */
+static tb_status print_take(generation *g, json_t *take, tb_error *err)
+{
+    if (g->wants_events)
+        return print_event("done", "take", take, err);
+    if (g->app->wants_json)
+        return json_array_append_new(g->takes, take) == 0
+                   ? TIMBRE_OK
+                   : tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the JSON answer");
+    json_decref(take);
+    return TIMBRE_OK;
+}
+
 static tb_status print_result(generation *g, const timbre_take *take, tb_error *err)
 {
     if (g->place.to_stdout)
         return TIMBRE_OK; /* the sound was the result */
-    bool has_sidecar = g->place.output.sidecar != 0;
-    if (g->wants_events)
-        return print_event("done", "take", tb_take_to_json(take, has_sidecar), err);
-    if (g->app->wants_json)
-        return json_array_append_new(g->takes, tb_take_to_json(take, has_sidecar)) == 0
-                   ? TIMBRE_OK
-                   : tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the JSON answer");
+    if (g->wants_events || g->app->wants_json)
+        return print_take(g, tb_take_to_json(take, g->place.output.sidecar != 0), err);
     printf("%s\n", timbre_take_path(take));
     (void)fflush(stdout);
     return TIMBRE_OK;
@@ -243,6 +255,42 @@ static tb_status make_take(generation *g, int i, tb_error *err)
     return st;
 }
 
+static tb_status report_remote(generation *g, json_t *take, double elapsed_s, int i, tb_error *err)
+{
+    const char *path = json_string_value(json_object_get(take, "path"));
+    tb_take_note_metadata(g->app, json_object_get(take, "metadata"), elapsed_s, i == 0);
+    tb_app_log(g->app, "the worker made %s", path);
+    if (!g->wants_events && !g->app->wants_json) {
+        printf("%s\n", path);
+        (void)fflush(stdout);
+    }
+    tb_status st = print_take(g, json_incref(take), err);
+    if (st == TIMBRE_OK && tb_args_has(&g->app->args, "play"))
+        st = tb_play_file(g->app, path, &(tb_play_options){0}, err);
+    return st;
+}
+
+static tb_status make_remote(generation *g, int i, tb_error *err)
+{
+    json_t *take = NULL;
+    if (i > 0)
+        tb_signals_resume_deadline(); /* paused behind the take before */
+    double started_s = tb_clock_seconds();
+    int64_t seed = timbre_request_integer(g->take.request, "seed") + i;
+    tb_status st = tb_generate_remote(g->app, &g->worker, &g->take, seed, &g->meter, &g->events,
+                                      &take, err);
+    tb_meter_clear(&g->meter);
+    tb_meter_clear(&g->events);
+    if (st == TIMBRE_OK) {
+        tb_signals_pause_deadline();
+        st = report_remote(g, take, tb_clock_seconds() - started_s, i, err);
+    } else {
+        tb_field_error_explain(err, g->app);
+    }
+    json_decref(take);
+    return st;
+}
+
 /* A take of the kernels "blas" is repeated by them, unless others are asked for. */
 static const char *choose_kernels(const generation *g)
 {
@@ -283,10 +331,12 @@ static tb_status make_all(generation *g, tb_error *err)
     if (g->wants_events)
         tb_meter_init_json(&g->events, stdout);
     tb_status st = check_takes(g, NULL, err);
-    if (st == TIMBRE_OK)
+    g->is_remote = st == TIMBRE_OK &&
+                   tb_generate_remote_open(g->app, &g->take, &g->place, &g->worker);
+    if (st == TIMBRE_OK && !g->is_remote)
         st = open_engine(g, err);
     for (int i = 0; st == TIMBRE_OK && i < g->count; i++)
-        st = make_take(g, i, err);
+        st = g->is_remote ? make_remote(g, i, err) : make_take(g, i, err);
     return st;
 }
 

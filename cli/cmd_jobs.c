@@ -52,10 +52,12 @@ static void print_job(const tb_app *app, const json_t *job)
         (void)snprintf(done, sizeof done, "%d%%",
                        (int)(json_number_value(json_object_get(job, "progress")) * 100));
     tb_age_format(tb_member_text(job, "created_at"), age);
-    int used = SHORT_ID + STATE_COLUMNS + DONE_COLUMNS + AGE_COLUMNS + 4;
+    int used = SHORT_ID + STATE_COLUMNS + DONE_COLUMNS + AGE_COLUMNS + 5;
     int columns = tb_row_columns() - used;
-    tb_row_print(stdout, tb_member_text(job, "job_id"), SHORT_ID + 1, false, false);
-    printf(" ");
+    char id[SHORT_ID + 1];
+    (void)snprintf(id, sizeof id, "%s", tb_member_text(job, "job_id"));
+    tb_row_print(stdout, id, SHORT_ID, false, false);
+    printf("  ");
     tb_row_print(stdout, state, STATE_COLUMNS, false, app->is_utf8);
     printf("%*s %*s  ", DONE_COLUMNS, done, AGE_COLUMNS, age);
     tb_row_print(stdout, tb_member_text(job, "prompt"), columns > 8 ? columns : 8, true,

@@ -67,6 +67,7 @@ static const tb_option generate_options[] = {
      .rule = {TB_VALUE_NUMBER, 0.001, 1e6, NULL},
      .value_name = "SEC",
      .help = "give up after this time (exit code 7)"},
+    {.name = "no-worker", .help = "make it here, also where a worker runs"},
     {.name = "no-sidecar", .help = "do not write PATH.json beside the take"},
     OPTION_SOUNDFONT,
     OPTION_TOKENIZER,
@@ -133,6 +134,10 @@ static const char *const generate_text[] = {
     "takes stand directly, without a folder for the day. A file that exists is not overwritten "
     "without --force. Names "
     "that Timbre chooses itself get a number instead.",
+    "Where a worker of this user runs (timbre serve) it makes the take, as it has the model in "
+    "memory; "
+    "not with --no-worker, and not where -o or an option of the engine asks for something "
+    "that it does not do.",
     "Options for a field of the request can be taken back: --no-loop with --from makes a take "
     "that is no loop.",
     NULL};
@@ -225,7 +230,8 @@ static const tb_command table[] = {
      .options = play_options,
      .n_options = LENGTH(play_options),
      .examples = {{"timbre play take.wav", "to the end"},
-                  {"timbre play take.wav --loop --volume 60", "until you press q"}},
+                  {"timbre play take.wav --loop --volume 60", "until you press q"},
+                  {"timbre play '#12'", "a take by its number in timbre takes"}},
      .run = tb_cmd_play},
     {.name = "encode",
      .aliases = {{"audio-to-image", NULL}, {"audio-to-images-batch", "batch"}},
@@ -351,7 +357,7 @@ static const tb_command table[] = {
      .examples = {{"timbre takes", "the newest, one a line"},
                   {"timbre takes search rain piano", "those with both words"},
                   {"timbre takes star last", "keep the newest when old ones go"},
-                  {"timbre play '#12'", "a take by its number"}},
+                  {"timbre takes path '#12'", "where the file of take 12 is"}},
      .run = tb_cmd_takes},
     {.name = "config",
      .summary = "show and change the settings",

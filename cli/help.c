@@ -90,7 +90,7 @@ static void print_short_program(FILE *out)
     size_t n;
     const tb_command *commands = tb_commands(&n);
     fputs("timbre generate \"lo-fi piano over gentle rain\"\ntimbre play take.wav\n\n"
-          "usage: timbre COMMAND [ARGUMENTS]\n\n",
+          "usage: timbre COMMAND [ARGUMENTS]\n",
           out);
     for (size_t i = 0; i < n; i++) {
         char tag[TAG_COLUMNS];
@@ -101,7 +101,7 @@ static void print_short_program(FILE *out)
         print_row(out, TAG_COLUMNS, tag, commands[i].summary);
     }
     print_global_names(out);
-    fputs("\nMore: timbre help COMMAND; all options: timbre --help\n", out);
+    fputs("More: timbre help COMMAND; all options: timbre --help\n", out);
 }
 
 int tb_help_print_short(FILE *out, const tb_command *command)

@@ -82,10 +82,9 @@ static void note_unused(tb_app *app, const json_t *extras)
                     json_string_value(json_object_get(extras, "backend")), json_string_value(item));
 }
 
-void tb_take_note(tb_app *app, const timbre_take *take, double elapsed_s, bool is_first)
+void tb_take_note_metadata(tb_app *app, const json_t *metadata, double elapsed_s, bool is_first)
 {
-    json_t *metadata = json_loads(timbre_take_metadata(take), 0, NULL);
-    json_t *extras = json_object_get(metadata, "extras");
+    const json_t *extras = json_object_get(metadata, "extras");
     const char *label = json_string_value(json_object_get(extras, "label"));
     if (is_first) {
         bool is_sketch = json_object_get(extras, "understood") != NULL;
@@ -101,6 +100,12 @@ void tb_take_note(tb_app *app, const timbre_take *take, double elapsed_s, bool i
     tb_app_note(app, "seed %lld, %.1f s of sound in %.2f s",
                 (long long)json_integer_value(json_object_get(metadata, "seed")),
                 json_number_value(json_object_get(metadata, "duration_seconds")), elapsed_s);
+}
+
+void tb_take_note(tb_app *app, const timbre_take *take, double elapsed_s, bool is_first)
+{
+    json_t *metadata = json_loads(timbre_take_metadata(take), 0, NULL);
+    tb_take_note_metadata(app, metadata, elapsed_s, is_first);
     json_decref(metadata);
 }
 

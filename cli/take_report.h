@@ -14,6 +14,9 @@ json_t *tb_take_to_json(const timbre_take *take, bool has_sidecar);
 /* Seed, length and time; what kind of thing it is; with --verbose what was understood. */
 void tb_take_note(tb_app *app, const timbre_take *take, double elapsed_s, bool is_first);
 
+/* The same of a take whose metadata are these. */
+void tb_take_note_metadata(tb_app *app, const json_t *metadata, double elapsed_s, bool is_first);
+
 /* Compare with the recipe of --from: each ingredient that differs is a warning; fields of the
  * request that were changed on purpose are none. VERIFY_FAILED when all that decides about the
  * samples agrees and they do not. */

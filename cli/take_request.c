@@ -253,7 +253,7 @@ static tb_status fill(tb_app *app, tb_take_request *t, tb_error *err)
     if (st == TIMBRE_OK)
         t->is_repeat = from != NULL && strcmp(before, after) == 0;
     free(before);
-    free(after);
+    t->asked = after;
     if (st == TIMBRE_OK)
         st = require_prompt(t->request, err);
     if (st == TIMBRE_OK)
@@ -277,6 +277,7 @@ tb_status tb_take_request_build(tb_app *app, tb_take_request *out, tb_error *err
 void tb_take_request_deinit(tb_take_request *t)
 {
     timbre_request_free(t->request);
+    free(t->asked);
     free(t->from_recipe);
     tb_model_choice_deinit(&t->choice);
     *t = (tb_take_request){0};

@@ -11,6 +11,8 @@
 
 typedef struct tb_take_request {
     timbre_request *request; /* owned, resolved */
+    char *asked;             /* owned: JSON of the fields that settings and flags set, without the
+                                model of --model */
     char *from_recipe;       /* owned: the recipe of --from; NULL without it */
     tb_model_choice choice;  /* the model, which the request has too */
     bool is_repeat;          /* --from and nothing changed: the samples should come out the same */

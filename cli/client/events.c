@@ -44,6 +44,8 @@ static tb_status end_line(tb_event_reader *r, tb_error *err)
 {
     if (r->line.failed || r->data.failed)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the worker's events");
+    if (r->line.len > 0 && r->line.bytes[r->line.len - 1] == '\r')
+        r->line.bytes[--r->line.len] = '\0';
     const char *line = tb_str_text(&r->line);
     tb_status st = TIMBRE_OK;
     if (r->line.len == 0)
@@ -66,8 +68,7 @@ tb_status tb_events_feed(const char *bytes, size_t len_bytes, void *user, tb_err
         if (n + r->line.len + r->data.len > LINE_MAX_BYTES)
             return tb_fail(err, TIMBRE_BAD_FILE, "an event of the worker exceeds %d bytes",
                            LINE_MAX_BYTES);
-        size_t n_text = newline != NULL && n > 0 && bytes[n - 1] == '\r' ? n - 1 : n;
-        tb_str_append_bytes(&r->line, bytes, n_text);
+        tb_str_append_bytes(&r->line, bytes, n);
         if (newline != NULL)
             st = end_line(r, err);
         n += newline != NULL;

@@ -19,7 +19,9 @@
 #include "engine/base/file.h"
 #include "engine/base/str.h"
 
+#ifdef __APPLE__
 extern char **environ;
+#endif
 
 enum { START_MAX_S = 10, TAIL_BYTES = 2048 };
 
@@ -69,10 +71,11 @@ static void read_last_line(const char *log, off_t from, char out[TAIL_BYTES])
 
 static tb_status fail_start(const char *log, off_t from, const char *what, tb_error *err)
 {
-    char line[TAIL_BYTES];
+    char line[TAIL_BYTES] = "";
     read_last_line(log, from, line);
+    const char *said = strncmp(line, "timbre: ", 8) == 0 ? line + 8 : line;
     tb_status st = tb_fail(err, TIMBRE_WORKER_UNREACHABLE, "the worker %s%s%.300s", what,
-                           line[0] != '\0' ? ": " : "", line);
+                           said[0] != '\0' ? ": " : "", said);
     tb_fix(err, "timbre serve shows why; its log is %.300s", log);
     return st;
 }
