@@ -60,11 +60,14 @@ class History:
 
 
 class Client(threading.Thread):
-    """Submits `n` jobs, cancels some and follows each to its end, through every lost answer."""
+    """Submits `n` jobs, and more until the killer has been everywhere, cancels some and follows
+    each to its end, through every lost answer."""
 
-    def __init__(self, worker: Worker, history: History, n: int, seed: int, end_s: float) -> None:
+    def __init__(self, killer: Killer, history: History, n: int, seed: int, limit_s: float) -> None:
         super().__init__(name=f"client-{seed}", daemon=True)
-        self.worker, self.history, self.n_left, self.end_s = worker, history, n, end_s
+        self.worker, self.killer, self.history, self.n_left = killer.worker, killer, history, n
+        now = time.monotonic()
+        self.more_until_s, self.end_s = now + limit_s / 2, now + limit_s
         self.random = random.Random(seed)
         self.open: dict[str, float] = {}  # id -> when it was accepted
 
@@ -124,10 +127,14 @@ class Client(threading.Thread):
                     self.history.delays_s.append(time.monotonic() - self.open[job_id])
                 del self.open[job_id]
 
+    def wants_more(self) -> bool:
+        is_early = time.monotonic() < self.more_until_s
+        return self.n_left > 0 or (is_early and not self.killer.has_been_everywhere())
+
     def run(self) -> None:
         try:
-            while self.n_left > 0 or self.open:
-                if self.n_left > 0 and len(self.open) < N_OPEN:
+            while self.wants_more() or self.open:
+                if self.wants_more() and len(self.open) < N_OPEN:
                     self.n_left -= 1
                     self.submit()
                 else:
@@ -227,8 +234,7 @@ def run(worker: Worker, n_jobs: int, seed: int, limit_s: float, has_points: bool
     killer.start()
     shares = [n_jobs // n_clients + (i < n_jobs % n_clients) for i in range(n_clients)]
     clients = [
-        Client(worker, history, share, seed * 1000 + i, begin + limit_s)
-        for i, share in enumerate(shares)
+        Client(killer, history, share, seed * 1000 + i, limit_s) for i, share in enumerate(shares)
     ]
     for client in clients:
         client.start()
