@@ -70,6 +70,7 @@ class Client(threading.Thread):
         self.more_until_s, self.end_s = now + limit_s / 2, now + limit_s
         self.random = random.Random(seed)
         self.open: dict[str, float] = {}  # id -> when it was accepted
+        self.doomed: set[str] = set()  # to be cancelled when they run
 
     def ask(self, *request: Any) -> tuple[int, Any]:
         """Until it is answered: no connection, half an answer, 429 and 503 are tried again."""
@@ -103,8 +104,11 @@ class Client(threading.Thread):
             self.history.see(job)
         self.open[job["job_id"]] = time.monotonic()
         if self.random.random() < CANCEL_SHARE:
-            time.sleep(self.random.choice((0, 0.05, 0.3)))
-            self.cancel(job["job_id"])
+            if self.random.random() < 0.5:
+                self.doomed.add(job["job_id"])
+            else:
+                time.sleep(self.random.choice((0, 0.05, 0.3)))
+                self.cancel(job["job_id"])
 
     def cancel(self, job_id: str) -> None:
         status, job = self.ask("POST", f"/jobs/{job_id}/cancel")
@@ -122,6 +126,9 @@ class Client(threading.Thread):
                 del self.open[job_id]
                 continue
             self.history.see(job)
+            if job["state"] == "running" and job_id in self.doomed:
+                self.doomed.remove(job_id)
+                self.cancel(job_id)
             if job["state"] in FINAL:
                 with self.history.lock:
                     self.history.delays_s.append(time.monotonic() - self.open[job_id])
@@ -138,7 +145,7 @@ class Client(threading.Thread):
                     self.n_left -= 1
                     self.submit()
                 else:
-                    time.sleep(0.05)
+                    time.sleep(0.02)
                 self.look()
         except Exception as error:
             self.history.say(f"{self.name}: {type(error).__name__}: {error}")
