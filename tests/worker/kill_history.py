@@ -60,13 +60,17 @@ class History:
 
 
 class Client(threading.Thread):
-    """Submits `n` jobs, cancels some and follows each to its end, through every lost answer."""
+    """Submits `n` jobs, and more until the killer has been everywhere, cancels some and follows
+    each to its end, through every lost answer."""
 
-    def __init__(self, worker: Worker, history: History, n: int, seed: int, end_s: float) -> None:
+    def __init__(self, killer: Killer, history: History, n: int, seed: int, limit_s: float) -> None:
         super().__init__(name=f"client-{seed}", daemon=True)
-        self.worker, self.history, self.n_left, self.end_s = worker, history, n, end_s
+        self.worker, self.killer, self.history, self.n_left = killer.worker, killer, history, n
+        now = time.monotonic()
+        self.more_until_s, self.end_s = now + limit_s / 2, now + limit_s
         self.random = random.Random(seed)
         self.open: dict[str, float] = {}  # id -> when it was accepted
+        self.doomed: set[str] = set()  # to be cancelled when they run
 
     def ask(self, *request: Any) -> tuple[int, Any]:
         """Until it is answered: no connection, half an answer, 429 and 503 are tried again."""
@@ -100,8 +104,11 @@ class Client(threading.Thread):
             self.history.see(job)
         self.open[job["job_id"]] = time.monotonic()
         if self.random.random() < CANCEL_SHARE:
-            time.sleep(self.random.choice((0, 0.05, 0.3)))
-            self.cancel(job["job_id"])
+            if self.random.random() < 0.5:
+                self.doomed.add(job["job_id"])
+            else:
+                time.sleep(self.random.choice((0, 0.05, 0.3)))
+                self.cancel(job["job_id"])
 
     def cancel(self, job_id: str) -> None:
         status, job = self.ask("POST", f"/jobs/{job_id}/cancel")
@@ -119,19 +126,26 @@ class Client(threading.Thread):
                 del self.open[job_id]
                 continue
             self.history.see(job)
+            if job["state"] == "running" and job_id in self.doomed:
+                self.doomed.remove(job_id)
+                self.cancel(job_id)
             if job["state"] in FINAL:
                 with self.history.lock:
                     self.history.delays_s.append(time.monotonic() - self.open[job_id])
                 del self.open[job_id]
 
+    def wants_more(self) -> bool:
+        is_early = time.monotonic() < self.more_until_s
+        return self.n_left > 0 or (is_early and not self.killer.has_been_everywhere())
+
     def run(self) -> None:
         try:
-            while self.n_left > 0 or self.open:
-                if self.n_left > 0 and len(self.open) < N_OPEN:
+            while self.wants_more() or self.open:
+                if self.wants_more() and len(self.open) < N_OPEN:
                     self.n_left -= 1
                     self.submit()
                 else:
-                    time.sleep(0.05)
+                    time.sleep(0.02)
                 self.look()
         except Exception as error:
             self.history.say(f"{self.name}: {type(error).__name__}: {error}")
@@ -227,8 +241,7 @@ def run(worker: Worker, n_jobs: int, seed: int, limit_s: float, has_points: bool
     killer.start()
     shares = [n_jobs // n_clients + (i < n_jobs % n_clients) for i in range(n_clients)]
     clients = [
-        Client(worker, history, share, seed * 1000 + i, begin + limit_s)
-        for i, share in enumerate(shares)
+        Client(killer, history, share, seed * 1000 + i, limit_s) for i, share in enumerate(shares)
     ]
     for client in clients:
         client.start()

@@ -246,11 +246,18 @@ class Killer(threading.Thread):
         self.is_over = threading.Event()
         self.turn = 0
 
+    def has_been_everywhere(self) -> bool:
+        """Both processes were killed, and the worker at each point; or nobody kills any more."""
+        places = ("worker", "generator", *(POINTS if self.has_points else ()))
+        return self.is_over.is_set() or all(self.kills[each] > 0 for each in places)
+
     def next_crash(self) -> str:
-        """Every point in its turn, not at every life."""
+        """Those that were hit least in turn, not at every life."""
         if not self.has_points or self.random.random() < 0.2:
             return ""
-        point = POINTS[self.turn % len(POINTS)]
+        fewest = min(self.kills[each] for each in POINTS)
+        rare = [each for each in POINTS if self.kills[each] == fewest]
+        point = rare[self.turn % len(rare)]
         self.turn += 1
         return f"{point}:{self.random.choice((1, 1, 2, 4))}"
 
