@@ -1,7 +1,7 @@
 /*
  * The only truth about jobs, takes, presets and inputs: SQLite behind plain functions. Every
  * function that changes something is one transaction, on stable storage when it returns OK. All are
- * safe from any thread; none waits for anything but the disk.
+ * safe from any thread; none waits for anything but the disk. `err` is never NULL.
  *
  * State machine (each arrow is one statement):
  *
@@ -138,8 +138,6 @@ typedef struct tb_fence {
 /* The next queued job (priority, then order of submission) becomes RUNNING with its attempt
  * counted. NOT_FOUND: none is queued. */
 TB_MUST_USE tb_status tb_store_claim(tb_store *store, tb_stored_job *out, tb_error *err);
-/* All running jobs: after a start they are those that a dead worker left. */
-/* (tb_store_list_jobs with states = 1 << TB_JOB_RUNNING) */
 
 /*
  * The writes below: GONE when the fence does not hold (the job ended, or another attempt runs).
