@@ -28,9 +28,8 @@ static tb_status execute(tb_store *store, const char *sql, const char *doing, tb
 static tb_status set_up(tb_store *store, const char *path, tb_error *err)
 {
     static const char *const pragmas[] = {
-        "PRAGMA locking_mode = EXCLUSIVE", "PRAGMA journal_mode = WAL",
-        "PRAGMA synchronous = FULL",       "PRAGMA foreign_keys = ON",
-        "PRAGMA trusted_schema = OFF",     "PRAGMA fullfsync = 1",
+        "PRAGMA locking_mode = EXCLUSIVE", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL",
+        "PRAGMA foreign_keys = ON", "PRAGMA trusted_schema = OFF", "PRAGMA fullfsync = 1",
         "PRAGMA checkpoint_fullfsync = 1", "PRAGMA journal_size_limit = 16777216",
         /* takes the lock now rather than with the first job */
         "BEGIN EXCLUSIVE; COMMIT"};
@@ -62,8 +61,9 @@ static tb_status migrate(tb_store *store, const char *path, tb_error *err)
     if (st != TIMBRE_OK)
         return st;
     if (version > TB_SCHEMA_STEPS || version < 0) {
-        st = tb_fail(err, TIMBRE_BAD_FILE, "the store '%.200s' has schema %d, this program knows %d",
-                     path, version, TB_SCHEMA_STEPS);
+        st = tb_fail(err, TIMBRE_BAD_FILE,
+                     "the store '%.200s' has schema %d, this program knows %d", path, version,
+                     TB_SCHEMA_STEPS);
         tb_fix(err, "use the newer Timbre that made it, or another data folder");
         return st;
     }
@@ -90,7 +90,7 @@ tb_status tb_store_open_with(const char *path, const char *vfs, tb_store **out, 
     pthread_mutex_init(&store->mutex, NULL);
     int code = sqlite3_open_v2(path, &store->db,
                                SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
-                                   SQLITE_OPEN_NOFOLLOW,
+                                   SQLITE_OPEN_EXRESCODE,
                                vfs);
     tb_status st = code == SQLITE_OK ? set_up(store, path, err)
                                      : tb_store_explain(store, code, "cannot open the store", err);
@@ -139,8 +139,10 @@ tb_status tb_store_verify(tb_store *store, tb_error *err)
     tb_status st = s == NULL ? err->code : tb_store_step(store, s, err);
     if (st == TIMBRE_OK) {
         char line[200];
-        tb_column_fixed(s, 0, line, sizeof line);
-        if (strcmp(line, "ok") != 0)
+        tb_column_fixed(s, 0, line, sizeof line, &st);
+        if (st != TIMBRE_OK)
+            st = tb_fail(err, st, "no memory for the store");
+        else if (strcmp(line, "ok") != 0)
             st = tb_fail(err, TIMBRE_BAD_FILE, "the store is damaged: %s", line);
     }
     (void)sqlite3_reset(s);

@@ -4,8 +4,8 @@
 
 #include "worker/store_sql.h"
 
-/* Columns of a job in the order that tb_job_read expects; n_before is the number of queued jobs that
- * come first. */
+/* Columns of a job in the order that tb_job_read expects; n_before is the number of queued jobs
+ * that come first. */
 #define TB_JOB_COLUMNS                                                                             \
     "id, seq, version, state, priority, attempt, cancel_requested, created_ms, updated_ms, "       \
     "started_ms, finished_ms, request, model_id, message, pending, error_code, error_message, "    \

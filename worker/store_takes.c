@@ -4,7 +4,6 @@
 
 #include "engine/base/str.h"
 #include "engine/base/utf8.h"
-#include "worker/service.h"
 #include "worker/store_rows.h"
 
 /* ---- rows ---- */
@@ -48,8 +47,8 @@ tb_status tb_take_read(sqlite3_stmt *s, tb_stored_take *out, tb_error *err)
                             .recipe = tb_column_text(s, 15, &st),
                             .trashed_ms = sqlite3_column_int64(s, 16),
                             .trash_path = tb_column_text(s, 17, &st)};
-    tb_column_fixed(s, 0, out->id, sizeof out->id);
-    tb_column_fixed(s, 5, out->sha256, sizeof out->sha256);
+    tb_column_fixed(s, 0, out->id, sizeof out->id, &st);
+    tb_column_fixed(s, 5, out->sha256, sizeof out->sha256, &st);
     if (st == TIMBRE_OK)
         return TIMBRE_OK;
     tb_stored_take_deinit(out);
@@ -94,9 +93,9 @@ tb_status tb_take_insert(tb_store *store, tb_stored_take *take, tb_error *err)
         st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a take");
     sqlite3_stmt *s = st == TIMBRE_OK ? tb_store_prepare(store, sql, err) : NULL;
     if (s != NULL) {
-        const char *const texts[] = {take->path,   take->sha256, take->title,    take->prompt,
-                                     take->model_id, take->format, take->metadata, take->recipe,
-                                     folded};
+        const char *const texts[] = {take->path,     take->sha256,   take->title,
+                                     take->prompt,   take->model_id, take->format,
+                                     take->metadata, take->recipe,   folded};
         static const int places[] = {3, 5, 7, 9, 11, 13, 14, 15, 16};
         tb_bind_text(s, 1, take->id);
         tb_bind_int(s, 2, take->version);
@@ -108,7 +107,8 @@ tb_status tb_take_insert(tb_store *store, tb_stored_take *take, tb_error *err)
         for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
             tb_bind_text(s, places[i], texts[i]);
         st = tb_store_run(store, s, NULL, err);
-        take->number = sqlite3_last_insert_rowid(store->db);
+        if (st == TIMBRE_OK)
+            take->number = sqlite3_last_insert_rowid(store->db);
     } else if (st == TIMBRE_OK) {
         st = err->code;
     }
@@ -128,8 +128,9 @@ static tb_status get(tb_store *store, const char *id, tb_stored_take *out, tb_er
 
 tb_status tb_store_import_take(tb_store *store, tb_stored_take *take, tb_error *err)
 {
-    static const char known[] = "SELECT 1 FROM take WHERE id = ?1 OR (path = ?2 AND trashed_ms = 0) "
-                                "UNION ALL SELECT 1 FROM job WHERE id = ?1";
+    static const char known[] =
+        "SELECT 1 FROM take WHERE id = ?1 OR (path = ?2 AND trashed_ms = 0) "
+        "UNION ALL SELECT 1 FROM job WHERE id = ?1";
     tb_status st = tb_store_begin(store, err);
     if (st != TIMBRE_OK)
         return st;
@@ -187,13 +188,13 @@ static bool has_words(const char *text, const char *words)
 {
     char word[256];
     for (const char *at = words; *at != '\0';) {
-        size_t n = strcspn(at, " ");
+        size_t n = strcspn(at, " \t\n");
         size_t kept = n < sizeof word ? n : sizeof word - 1;
         memcpy(word, at, kept);
         word[kept] = '\0';
         if (strstr(text, word) == NULL)
             return false;
-        at += n + strspn(at + n, " ");
+        at += n + strspn(at + n, " \t\n");
     }
     return true;
 }
@@ -205,7 +206,9 @@ static tb_status collect(tb_store *store, sqlite3_stmt *s, const char *words, si
     tb_status st = TIMBRE_OK;
     while (st == TIMBRE_OK && *n < limit && (st = tb_store_step(store, s, err)) == TIMBRE_OK) {
         const unsigned char *folded = sqlite3_column_text(s, FOLDED);
-        if (words != NULL && (folded == NULL || !has_words((const char *)folded, words)))
+        if (folded == NULL)
+            return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a search");
+        if (words != NULL && !has_words((const char *)folded, words))
             continue;
         st = tb_rows_grow((void **)takes, *n, sizeof **takes, err);
         if (st == TIMBRE_OK)
@@ -227,7 +230,8 @@ tb_status tb_store_list_takes(tb_store *store, const tb_take_filter *filter, tb_
     *takes = NULL;
     *n = 0;
     char *words = NULL;
-    if (filter->words != NULL && (words = tb_utf8_fold(filter->words, strlen(filter->words))) == NULL)
+    if (filter->words != NULL &&
+        (words = tb_utf8_fold(filter->words, strlen(filter->words))) == NULL)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a search");
     pthread_mutex_lock(&store->mutex);
     sqlite3_stmt *s = tb_store_prepare(store, filter->is_oldest_first ? oldest : newest, err);
@@ -288,8 +292,10 @@ static tb_status change(tb_store *store, const char *sql, const char *id, const 
 
 static tb_status set_title(tb_store *store, const char *id, const char *title, tb_error *err)
 {
-    static const char rename[] = "UPDATE take SET version = ?2, title = ?3 WHERE id = ?1 AND ?4 = 0";
-    static const char refold[] = "UPDATE take SET version = ?2, folded = ?3 WHERE id = ?1 AND ?4 = 0";
+    static const char rename[] =
+        "UPDATE take SET version = ?2, title = ?3 WHERE id = ?1 AND ?4 = 0";
+    static const char refold[] =
+        "UPDATE take SET version = ?2, folded = ?3 WHERE id = ?1 AND ?4 = 0";
     tb_stored_take take;
     tb_status st = get(store, id, &take, err);
     if (st != TIMBRE_OK)
@@ -307,7 +313,8 @@ static tb_status set_title(tb_store *store, const char *id, const char *title, t
 tb_status tb_store_edit_take(tb_store *store, const char *id, const char *title, int starred,
                              tb_stored_take *out, tb_error *err)
 {
-    static const char star[] = "UPDATE take SET version = ?2, starred = ?4 WHERE id = ?1 AND ?3 IS NULL";
+    static const char star[] =
+        "UPDATE take SET version = ?2, starred = ?4 WHERE id = ?1 AND ?3 IS NULL";
     *out = (tb_stored_take){0};
     tb_status st = tb_store_begin(store, err);
     if (st != TIMBRE_OK)
@@ -328,9 +335,8 @@ static tb_status change_alone(tb_store *store, const char *sql, const char *id, 
                               int64_t number, tb_error *err)
 {
     tb_status st = tb_store_begin(store, err);
-    return st == TIMBRE_OK
-               ? tb_store_end(store, change(store, sql, id, text, number, err), err)
-               : st;
+    return st == TIMBRE_OK ? tb_store_end(store, change(store, sql, id, text, number, err), err)
+                           : st;
 }
 
 tb_status tb_store_trash_take(tb_store *store, const char *id, const char *trash_path,
@@ -338,7 +344,7 @@ tb_status tb_store_trash_take(tb_store *store, const char *id, const char *trash
 {
     static const char sql[] =
         "UPDATE take SET version = ?2, trash_path = ?3, trashed_ms = ?4 WHERE id = ?1";
-    return change_alone(store, sql, id, trash_path, tb_now_ms(), err);
+    return change_alone(store, sql, id, trash_path, tb_store_now_ms(), err);
 }
 
 tb_status tb_store_restore_take(tb_store *store, const char *id, const char *path, tb_error *err)
