@@ -90,7 +90,7 @@ tb_status tb_store_open_with(const char *path, const char *vfs, tb_store **out, 
     pthread_mutex_init(&store->mutex, NULL);
     int code = sqlite3_open_v2(path, &store->db,
                                SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
-                                   SQLITE_OPEN_NOFOLLOW,
+                                   SQLITE_OPEN_EXRESCODE,
                                vfs);
     tb_status st = code == SQLITE_OK ? set_up(store, path, err)
                                      : tb_store_explain(store, code, "cannot open the store", err);
@@ -139,8 +139,10 @@ tb_status tb_store_verify(tb_store *store, tb_error *err)
     tb_status st = s == NULL ? err->code : tb_store_step(store, s, err);
     if (st == TIMBRE_OK) {
         char line[200];
-        tb_column_fixed(s, 0, line, sizeof line);
-        if (strcmp(line, "ok") != 0)
+        tb_column_fixed(s, 0, line, sizeof line, &st);
+        if (st != TIMBRE_OK)
+            st = tb_fail(err, st, "no memory for the store");
+        else if (strcmp(line, "ok") != 0)
             st = tb_fail(err, TIMBRE_BAD_FILE, "the store is damaged: %s", line);
     }
     (void)sqlite3_reset(s);

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "worker/service.h"
 #include "worker/store_rows.h"
 
 static const char *const state_names[TB_JOB_STATE_COUNT] = {"queued", "running", "succeeded",
@@ -70,16 +69,16 @@ tb_status tb_job_read(sqlite3_stmt *s, tb_stored_job *out, tb_error *err)
                            .message = tb_column_text(s, 13, &st),
                            .pending = tb_column_text(s, 14, &st),
                            .n_before = sqlite3_column_int64(s, 18)};
-    tb_column_fixed(s, 0, out->id, sizeof out->id);
-    tb_column_fixed(s, 3, state, sizeof state);
+    tb_column_fixed(s, 0, out->id, sizeof out->id, &st);
+    tb_column_fixed(s, 3, state, sizeof state, &st);
     int found = tb_job_state_find(state);
     out->state = found < 0 ? TB_JOB_FAILED : (tb_job_state)found;
     if (sqlite3_column_type(s, 15) != SQLITE_NULL) {
         char code[32];
-        tb_column_fixed(s, 15, code, sizeof code);
+        tb_column_fixed(s, 15, code, sizeof code, &st);
         out->error.code = status_of_name(code);
-        tb_column_fixed(s, 16, out->error.message, sizeof out->error.message);
-        tb_column_fixed(s, 17, out->error.fix, sizeof out->error.fix);
+        tb_column_fixed(s, 16, out->error.message, sizeof out->error.message, &st);
+        tb_column_fixed(s, 17, out->error.fix, sizeof out->error.fix, &st);
     }
     if (st == TIMBRE_OK)
         return TIMBRE_OK;
@@ -147,11 +146,12 @@ static tb_status find_key(tb_store *store, const tb_submission *in, tb_stored_jo
     tb_status st = tb_store_step(store, s, err);
     if (st == TIMBRE_OK) {
         char body[TB_SHA256_HEX_BYTES];
-        tb_column_fixed(s, 19, body, sizeof body);
-        st = strcmp(body, in->body_sha256) == 0
-                 ? tb_job_read(s, out, err)
-                 : tb_fail(err, TIMBRE_KEY_REUSED,
-                           "the Idempotency-Key '%.60s' was used for another request", in->key);
+        tb_column_fixed(s, 19, body, sizeof body, &st);
+        if (st == TIMBRE_OK && strcmp(body, in->body_sha256) != 0)
+            st = tb_fail(err, TIMBRE_KEY_REUSED,
+                         "the Idempotency-Key '%.60s' was used for another request", in->key);
+        else /* says so where there is no memory */
+            st = tb_job_read(s, out, err);
     }
     (void)sqlite3_reset(s);
     return st;
@@ -192,7 +192,7 @@ static tb_status insert(tb_store *store, const tb_submission *in, tb_error *err)
     tb_bind_text(s, 5, in->model_id);
     tb_bind_text(s, 6, in->key);
     tb_bind_text(s, 7, in->body_sha256);
-    tb_bind_int(s, 8, tb_now_ms());
+    tb_bind_int(s, 8, tb_store_now_ms());
     return tb_store_run(store, s, NULL, err);
 }
 
@@ -239,7 +239,7 @@ tb_status tb_store_cancel(tb_store *store, const char *id, tb_stored_job *out, t
         sqlite3_stmt *s = tb_store_prepare(store, sql, err);
         tb_bind_text(s, 1, id);
         tb_bind_int(s, 2, version);
-        tb_bind_int(s, 3, tb_now_ms());
+        tb_bind_int(s, 3, tb_store_now_ms());
         st = tb_store_run(store, s, NULL, err);
     }
     if (st == TIMBRE_OK)
@@ -299,7 +299,9 @@ tb_status tb_store_count_jobs(tb_store *store, int64_t counts[TB_JOB_STATE_COUNT
     tb_status st = s == NULL ? err->code : TIMBRE_OK;
     while (st == TIMBRE_OK && (st = tb_store_step(store, s, err)) == TIMBRE_OK) {
         char state[16];
-        tb_column_fixed(s, 0, state, sizeof state);
+        tb_column_fixed(s, 0, state, sizeof state, &st);
+        if (st != TIMBRE_OK)
+            st = tb_fail(err, st, "no memory to count jobs");
         int i = tb_job_state_find(state);
         if (i >= 0)
             counts[i] = sqlite3_column_int64(s, 1);

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "worker/service.h"
 #include "worker/store_rows.h"
 
 void tb_stored_presets_free(tb_stored_preset *presets, size_t n)
@@ -53,16 +52,18 @@ tb_status tb_store_put_preset(tb_store *store, const char *name, const char *req
                               "SET request = ?2, updated_ms = ?3";
     char *before = NULL;
     int64_t updated_ms;
-    tb_error none = {0};
     tb_status st = tb_store_begin(store, err);
     if (st != TIMBRE_OK)
         return st;
-    *is_new = get_preset(store, name, &before, &updated_ms, &none) == TIMBRE_NOT_FOUND;
+    st = get_preset(store, name, &before, &updated_ms, err);
+    *is_new = st == TIMBRE_NOT_FOUND;
     free(before);
+    if (st != TIMBRE_OK && !*is_new)
+        return tb_store_end(store, st, err);
     sqlite3_stmt *s = tb_store_prepare(store, sql, err);
     tb_bind_text(s, 1, name);
     tb_bind_text(s, 2, request);
-    tb_bind_int(s, 3, tb_now_ms());
+    tb_bind_int(s, 3, tb_store_now_ms());
     st = tb_store_run(store, s, NULL, err);
     return tb_store_end(store, st, err);
 }
@@ -123,13 +124,15 @@ tb_status tb_store_delete_preset(tb_store *store, const char *name, tb_error *er
 
 #define INPUT_COLUMNS "SELECT id, media_type, len_bytes, sha256, created_ms FROM input "
 
-static void read_input(sqlite3_stmt *s, tb_stored_input *out)
+static tb_status read_input(sqlite3_stmt *s, tb_stored_input *out, tb_error *err)
 {
+    tb_status st = TIMBRE_OK;
     *out = (tb_stored_input){.len_bytes = sqlite3_column_int64(s, 2),
                              .created_ms = sqlite3_column_int64(s, 4)};
-    tb_column_fixed(s, 0, out->id, sizeof out->id);
-    tb_column_fixed(s, 1, out->media_type, sizeof out->media_type);
-    tb_column_fixed(s, 3, out->sha256, sizeof out->sha256);
+    tb_column_fixed(s, 0, out->id, sizeof out->id, &st);
+    tb_column_fixed(s, 1, out->media_type, sizeof out->media_type, &st);
+    tb_column_fixed(s, 3, out->sha256, sizeof out->sha256, &st);
+    return st == TIMBRE_OK ? st : tb_fail(err, st, "no memory for an input");
 }
 
 /* NOT_FOUND: none, err untouched. */
@@ -142,7 +145,7 @@ static tb_status find_input(tb_store *store, const char *sql, const char *name,
     tb_bind_text(s, 1, name);
     tb_status st = tb_store_step(store, s, err);
     if (st == TIMBRE_OK)
-        read_input(s, out);
+        st = read_input(s, out, err);
     (void)sqlite3_reset(s);
     return st;
 }
@@ -150,7 +153,7 @@ static tb_status find_input(tb_store *store, const char *sql, const char *name,
 static tb_status insert_input(tb_store *store, tb_stored_input *input, tb_error *err)
 {
     static const char sql[] = "INSERT INTO input VALUES (?1, ?2, ?3, ?4, ?5)";
-    input->created_ms = tb_now_ms();
+    input->created_ms = tb_store_now_ms();
     sqlite3_stmt *s = tb_store_prepare(store, sql, err);
     tb_bind_text(s, 1, input->id);
     tb_bind_text(s, 2, input->media_type);
@@ -200,7 +203,7 @@ tb_status tb_store_list_inputs(tb_store *store, int64_t before_ms, size_t limit,
     while (st == TIMBRE_OK && (st = tb_store_step(store, s, err)) == TIMBRE_OK) {
         st = tb_rows_grow((void **)inputs, *n, sizeof **inputs, err);
         if (st == TIMBRE_OK)
-            read_input(s, &(*inputs)[(*n)++]);
+            st = read_input(s, &(*inputs)[(*n)++], err);
     }
     (void)sqlite3_reset(s);
     pthread_mutex_unlock(&store->mutex);

@@ -1,7 +1,6 @@
 /* Jobs as the one who runs them sees them: every write behind a fence. */
 #include <string.h>
 
-#include "worker/service.h"
 #include "worker/store_rows.h"
 
 tb_status tb_store_claim(tb_store *store, tb_stored_job *out, tb_error *err)
@@ -20,7 +19,7 @@ tb_status tb_store_claim(tb_store *store, tb_stored_job *out, tb_error *err)
     sqlite3_stmt *s = st == TIMBRE_OK ? tb_store_prepare(store, update, err) : NULL;
     if (s != NULL) {
         tb_bind_int(s, 1, version);
-        tb_bind_int(s, 2, tb_now_ms());
+        tb_bind_int(s, 2, tb_store_now_ms());
         st = tb_store_run(store, s, &n, err);
     } else if (st == TIMBRE_OK) {
         st = err->code;
@@ -58,7 +57,7 @@ static tb_status apply(tb_store *store, const tb_fence *fence, const change *c, 
     tb_bind_text(s, 1, fence->id);
     tb_bind_int(s, 2, fence->attempt);
     tb_bind_int(s, 3, version);
-    tb_bind_int(s, 4, tb_now_ms());
+    tb_bind_int(s, 4, tb_store_now_ms());
     for (int i = 0; i < 3; i++)
         tb_bind_text(s, 5 + i, c->text[i]);
     tb_bind_int(s, 8, c->number);
@@ -84,18 +83,21 @@ tb_status tb_store_note_pending(tb_store *store, const tb_fence *fence, const ch
     return change_job(store, fence, &(change){.sql = sql, .text = {pending}}, err);
 }
 
-/* Whether the running job was asked to stop: why nothing was changed. */
-static bool is_cancelling(tb_store *store, const tb_fence *fence)
+/* Why nothing was changed: CANCELLED where the running job was asked to stop, else GONE. */
+static tb_status explain_refusal(tb_store *store, const tb_fence *fence, tb_error *err)
 {
     static const char sql[] = "SELECT cancel_requested FROM job" FENCE;
-    tb_error why = {0};
-    sqlite3_stmt *s = tb_store_prepare(store, sql, &why);
+    sqlite3_stmt *s = tb_store_prepare(store, sql, err);
+    if (s == NULL)
+        return err->code;
     tb_bind_text(s, 1, fence->id);
     tb_bind_int(s, 2, fence->attempt);
-    bool is_so = s != NULL && tb_store_step(store, s, &why) == TIMBRE_OK &&
-                 sqlite3_column_int(s, 0) != 0;
+    tb_status st = tb_store_step(store, s, err);
+    bool is_cancelling = st == TIMBRE_OK && sqlite3_column_int(s, 0) != 0;
     (void)sqlite3_reset(s);
-    return is_so;
+    if (is_cancelling)
+        return tb_fail(err, TIMBRE_CANCELLED, "the job '%.40s' was cancelled", fence->id);
+    return st == TIMBRE_OK || st == TIMBRE_NOT_FOUND ? TIMBRE_GONE : st; /* err says GONE */
 }
 
 tb_status tb_store_succeed(tb_store *store, const tb_fence *fence, tb_stored_take *take,
@@ -108,8 +110,8 @@ tb_status tb_store_succeed(tb_store *store, const tb_fence *fence, tb_stored_tak
     if (st != TIMBRE_OK)
         return st;
     st = apply(store, fence, &(change){.sql = sql}, err);
-    if (st == TIMBRE_GONE && is_cancelling(store, fence))
-        st = tb_fail(err, TIMBRE_CANCELLED, "the job '%.40s' was cancelled", fence->id);
+    if (st == TIMBRE_GONE)
+        st = explain_refusal(store, fence, err);
     if (st == TIMBRE_OK)
         st = tb_take_insert(store, take, err);
     return tb_store_end(store, st, err);
@@ -126,9 +128,9 @@ tb_status tb_store_fail(tb_store *store, const tb_fence *fence, const tb_error *
 
 tb_status tb_store_end_cancelled(tb_store *store, const tb_fence *fence, tb_error *err)
 {
-    static const char sql[] =
-        "UPDATE job SET state = 'cancelled', pending = NULL, version = ?3, updated_ms = ?4, "
-        "finished_ms = ?4" FENCE;
+    static const char sql[] = "UPDATE job SET state = 'cancelled', pending = NULL, "
+                              "cancel_requested = 0, version = ?3, updated_ms = ?4, "
+                              "finished_ms = ?4" FENCE;
     return change_job(store, fence, &(change){.sql = sql}, err);
 }
 
@@ -136,8 +138,10 @@ tb_status tb_store_requeue(tb_store *store, const tb_fence *fence, bool is_count
                            const char *message, tb_error *err)
 {
     static const char sql[] =
-        "UPDATE job SET pending = NULL, message = ?5, attempt = attempt - ?8, version = ?3, "
+        "UPDATE job SET pending = NULL, message = ?5, cancel_requested = 0, attempt = attempt - "
+        "?8, version = ?3, "
         "updated_ms = ?4, finished_ms = CASE cancel_requested WHEN 1 THEN ?4 ELSE 0 END, "
+        "started_ms = CASE cancel_requested WHEN 1 THEN started_ms ELSE 0 END, "
         "state = CASE cancel_requested WHEN 1 THEN 'cancelled' ELSE 'queued' END" FENCE;
     const change c = {.sql = sql, .text = {message}, .number = is_counted ? 0 : 1};
     return change_job(store, fence, &c, err);

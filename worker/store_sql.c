@@ -1,18 +1,24 @@
 #include "worker/store_sql.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "engine/base/str.h"
 
+/* The first that fits counts: extended codes stand before their primary one. */
 static const struct {
-    int code; /* of SQLite, extended or primary */
+    int code;
     tb_status status;
     const char *fix;
 } meanings[] = {
     {SQLITE_FULL, TIMBRE_NO_SPACE, "free some space where the data folder is"},
     {SQLITE_NOMEM, TIMBRE_NO_MEMORY, ""},
+    {SQLITE_IOERR_NOMEM, TIMBRE_NO_MEMORY, ""},
+    {SQLITE_CONSTRAINT_UNIQUE, TIMBRE_EXISTS, ""},
+    {SQLITE_CONSTRAINT_PRIMARYKEY, TIMBRE_EXISTS, ""},
     {SQLITE_CORRUPT, TIMBRE_BAD_FILE,
      "move the file away: takes stay where they are, their numbers and stars are in it"},
     {SQLITE_NOTADB, TIMBRE_BAD_FILE, "move the file away: it is none of Timbre's"},
@@ -28,8 +34,13 @@ static const struct {
 tb_status tb_store_explain(tb_store *store, int code, const char *doing, tb_error *err)
 {
     const char *why = store->db == NULL ? sqlite3_errstr(code) : sqlite3_errmsg(store->db);
+    int primary = code & 0xff, cause = store->db == NULL ? 0 : sqlite3_system_errno(store->db);
+    bool is_file = (primary == SQLITE_IOERR && code != SQLITE_IOERR_NOMEM) ||
+                   primary == SQLITE_CANTOPEN;
+    if (is_file && (cause == ENOSPC || cause == EDQUOT || cause == EACCES || cause == EROFS))
+        return tb_fail_errno(err, cause, "%s", doing);
     for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
-        if (meanings[i].code != (code & 0xff))
+        if (meanings[i].code != code && meanings[i].code != (code & 0xff))
             continue;
         tb_status st = tb_fail(err, meanings[i].status, "%s: %.300s", doing, why);
         if (meanings[i].fix[0] != '\0')
@@ -115,16 +126,32 @@ char *tb_column_text(sqlite3_stmt *s, int i, tb_status *st)
     return copy;
 }
 
-void tb_column_fixed(sqlite3_stmt *s, int i, char *out, size_t cap)
+void tb_column_fixed(sqlite3_stmt *s, int i, char *out, size_t cap, tb_status *st)
 {
     const unsigned char *text = sqlite3_column_text(s, i);
+    if (text == NULL && sqlite3_column_type(s, i) != SQLITE_NULL)
+        *st = TIMBRE_NO_MEMORY;
     (void)snprintf(out, cap, "%s", text == NULL ? "" : (const char *)text);
+}
+
+int64_t tb_store_now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void undo(tb_store *store)
+{
+    if (sqlite3_get_autocommit(store->db) == 0)
+        (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
 tb_status tb_store_begin(tb_store *store, tb_error *err)
 {
     static const char sql[] = "BEGIN IMMEDIATE";
     pthread_mutex_lock(&store->mutex);
+    undo(store); /* what could not be rolled back when it failed, for want of memory */
     tb_status st = tb_store_run(store, tb_store_prepare(store, sql, err), NULL, err);
     if (st != TIMBRE_OK)
         pthread_mutex_unlock(&store->mutex);
@@ -137,8 +164,8 @@ tb_status tb_store_end(tb_store *store, tb_status st, tb_error *err)
     if (st == TIMBRE_OK)
         st = tb_store_run(store, tb_store_prepare(store, commit, err), NULL, err);
     /* A failed commit may have rolled back by itself (a full disk); a second time is harmless. */
-    if (st != TIMBRE_OK && sqlite3_get_autocommit(store->db) == 0)
-        (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    if (st != TIMBRE_OK)
+        undo(store);
     pthread_mutex_unlock(&store->mutex);
     return st;
 }

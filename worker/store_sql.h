@@ -48,7 +48,10 @@ TB_MUST_USE tb_status tb_store_step(tb_store *store, sqlite3_stmt *s, tb_error *
 TB_MUST_USE tb_status tb_store_run(tb_store *store, sqlite3_stmt *s, int64_t *n, tb_error *err);
 /* Text of a column: owned; NULL for NULL, or for memory (then *st is NO_MEMORY). */
 char *tb_column_text(sqlite3_stmt *s, int i, tb_status *st);
-void tb_column_fixed(sqlite3_stmt *s, int i, char *out, size_t cap);
+/* Text of a column, cut to `cap` with its NUL; *st as above. */
+void tb_column_fixed(sqlite3_stmt *s, int i, char *out, size_t cap, tb_status *st);
+/* Milliseconds since the epoch. */
+int64_t tb_store_now_ms(void);
 
 /* Lock, and begin a transaction that may write. On failure nothing is held. */
 TB_MUST_USE tb_status tb_store_begin(tb_store *store, tb_error *err);

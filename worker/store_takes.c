@@ -4,7 +4,6 @@
 
 #include "engine/base/str.h"
 #include "engine/base/utf8.h"
-#include "worker/service.h"
 #include "worker/store_rows.h"
 
 /* ---- rows ---- */
@@ -48,8 +47,8 @@ tb_status tb_take_read(sqlite3_stmt *s, tb_stored_take *out, tb_error *err)
                             .recipe = tb_column_text(s, 15, &st),
                             .trashed_ms = sqlite3_column_int64(s, 16),
                             .trash_path = tb_column_text(s, 17, &st)};
-    tb_column_fixed(s, 0, out->id, sizeof out->id);
-    tb_column_fixed(s, 5, out->sha256, sizeof out->sha256);
+    tb_column_fixed(s, 0, out->id, sizeof out->id, &st);
+    tb_column_fixed(s, 5, out->sha256, sizeof out->sha256, &st);
     if (st == TIMBRE_OK)
         return TIMBRE_OK;
     tb_stored_take_deinit(out);
@@ -108,7 +107,8 @@ tb_status tb_take_insert(tb_store *store, tb_stored_take *take, tb_error *err)
         for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
             tb_bind_text(s, places[i], texts[i]);
         st = tb_store_run(store, s, NULL, err);
-        take->number = sqlite3_last_insert_rowid(store->db);
+        if (st == TIMBRE_OK)
+            take->number = sqlite3_last_insert_rowid(store->db);
     } else if (st == TIMBRE_OK) {
         st = err->code;
     }
@@ -188,13 +188,13 @@ static bool has_words(const char *text, const char *words)
 {
     char word[256];
     for (const char *at = words; *at != '\0';) {
-        size_t n = strcspn(at, " ");
+        size_t n = strcspn(at, " \t\n");
         size_t kept = n < sizeof word ? n : sizeof word - 1;
         memcpy(word, at, kept);
         word[kept] = '\0';
         if (strstr(text, word) == NULL)
             return false;
-        at += n + strspn(at + n, " ");
+        at += n + strspn(at + n, " \t\n");
     }
     return true;
 }
@@ -206,7 +206,9 @@ static tb_status collect(tb_store *store, sqlite3_stmt *s, const char *words, si
     tb_status st = TIMBRE_OK;
     while (st == TIMBRE_OK && *n < limit && (st = tb_store_step(store, s, err)) == TIMBRE_OK) {
         const unsigned char *folded = sqlite3_column_text(s, FOLDED);
-        if (words != NULL && (folded == NULL || !has_words((const char *)folded, words)))
+        if (folded == NULL)
+            return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a search");
+        if (words != NULL && !has_words((const char *)folded, words))
             continue;
         st = tb_rows_grow((void **)takes, *n, sizeof **takes, err);
         if (st == TIMBRE_OK)
@@ -342,7 +344,7 @@ tb_status tb_store_trash_take(tb_store *store, const char *id, const char *trash
 {
     static const char sql[] =
         "UPDATE take SET version = ?2, trash_path = ?3, trashed_ms = ?4 WHERE id = ?1";
-    return change_alone(store, sql, id, trash_path, tb_now_ms(), err);
+    return change_alone(store, sql, id, trash_path, tb_store_now_ms(), err);
 }
 
 tb_status tb_store_restore_take(tb_store *store, const char *id, const char *path, tb_error *err)
