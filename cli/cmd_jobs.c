@@ -4,6 +4,7 @@
 
 #include "cli/client/client.h"
 #include "cli/client/follow.h"
+#include "cli/client/list.h"
 #include "cli/client/row.h"
 #include "cli/commands.h"
 #include "cli/signals.h"
@@ -20,28 +21,18 @@ typedef struct {
 
 typedef tb_status (*action_fn)(jobs *j, tb_error *err);
 
-enum { SHORT_ID = 8, STATE_COLUMNS = 10, DONE_COLUMNS = 5, AGE_COLUMNS = 7, LOOKED_AT = 1000 };
+enum { SHORT_ID = 8, STATE_COLUMNS = 10, DONE_COLUMNS = 5, AGE_COLUMNS = 7, LOOKED_AT = 10000 };
 
 /* GET /jobs. `state`: NULL for all. *out (owned) is the array. */
 static tb_status fetch(jobs *j, const char *state, int limit, json_t **out, tb_error *err)
 {
-    char number[16];
     tb_str path = {0};
-    json_t *answer = NULL;
-    (void)snprintf(number, sizeof number, "%d", limit);
     tb_str_append(&path, "/jobs");
-    tb_query_append(&path, "limit", number);
     if (state != NULL)
         tb_query_append(&path, "state", state);
-    tb_status st = tb_client_call(&j->client, "GET", tb_str_text(&path), NULL, NULL, &answer, err);
+    tb_status st = tb_list_fetch(&j->client, &path, "jobs", limit, out, err);
     tb_str_deinit(&path);
-    if (st != TIMBRE_OK)
-        return st;
-    *out = json_incref(json_object_get(answer, "jobs"));
-    json_decref(answer);
-    return json_is_array(*out)
-               ? TIMBRE_OK
-               : tb_fail(err, TIMBRE_BAD_FILE, "the worker's answer has no list of jobs");
+    return st;
 }
 
 static void print_job(const tb_app *app, const json_t *job)

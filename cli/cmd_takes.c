@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/client/client.h"
+#include "cli/client/list.h"
 #include "cli/client/row.h"
 #include "cli/commands.h"
 #include "cli/signals.h"
@@ -71,26 +72,18 @@ static void print_take(const tb_app *app, const json_t *take)
 static tb_status fetch(takes *t, const char *words, json_t **out, tb_error *err)
 {
     const tb_args *args = &t->app->args;
-    const char *limit = tb_args_value(args, "limit");
+    int limit = (int)tb_args_number(args, "limit", 20);
     tb_str path = {0};
-    json_t *answer = NULL;
     tb_str_append(&path, "/artifacts");
-    tb_query_append(&path, "limit", limit != NULL ? limit : "20");
     if (words != NULL)
         tb_query_append(&path, "q", words);
     if (tb_args_has(args, "starred"))
         tb_query_append(&path, "starred", "true");
     if (tb_args_has(args, "trash"))
         tb_query_append(&path, "trashed", "true");
-    tb_status st = tb_client_call(&t->client, "GET", tb_str_text(&path), NULL, NULL, &answer, err);
+    tb_status st = tb_list_fetch(&t->client, &path, "artifacts", limit, out, err);
     tb_str_deinit(&path);
-    if (st != TIMBRE_OK)
-        return st;
-    *out = json_incref(json_object_get(answer, "artifacts"));
-    json_decref(answer);
-    return json_is_array(*out)
-               ? TIMBRE_OK
-               : tb_fail(err, TIMBRE_BAD_FILE, "the worker's answer has no list of takes");
+    return st;
 }
 
 static tb_status print_list(takes *t, const char *words, tb_error *err)

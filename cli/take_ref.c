@@ -22,6 +22,12 @@ static const char *find_id(const char *text)
 static tb_status take_path(const json_t *take, char **path, tb_error *err)
 {
     const char *file = tb_member_text(take, "artifact_path");
+    if (strcmp(tb_member_text(take, "state"), "trashed") == 0) {
+        long long number = json_integer_value(json_object_get(take, "number"));
+        tb_status st = tb_fail(err, TIMBRE_GONE, "take %lld is in the trash", number);
+        tb_fix(err, "timbre takes restore %lld", number);
+        return st;
+    }
     if (file[0] == '\0')
         return tb_fail(err, TIMBRE_GONE, "the take has no file");
     *path = tb_strdup(file);

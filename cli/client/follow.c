@@ -60,10 +60,9 @@ static tb_status on_event(const char *event, const json_t *data, void *user, tb_
     const char *state = tb_member_text(data, "state");
     json_int_t position = json_integer_value(json_object_get(data, "queue_position"));
     if (strcmp(state, "queued") == 0) {
-        if (!f->has_waited && position > 0)
-            tb_app_note(f->app, "waiting: %lld job%s come%s first", (long long)position,
-                        position == 1 ? "" : "s", position == 1 ? "s" : "");
-        f->has_waited |= position > 0;
+        if (!f->has_waited && position > 1)
+            tb_app_note(f->app, "waiting: place %lld in the queue", (long long)position);
+        f->has_waited |= position > 1;
         f->started_s = tb_clock_seconds(); /* waiting is no work */
     } else if (strcmp(state, "running") == 0) {
         show(f, data);
