@@ -18,7 +18,7 @@ void tb_stored_take_deinit(tb_stored_take *take)
     free(take->metadata);
     free(take->recipe);
     free(take->trash_path);
-    *take = (tb_stored_take){0};
+    memset(take, 0, sizeof *take);
 }
 
 void tb_stored_takes_free(tb_stored_take *takes, size_t n)
