@@ -1,7 +1,7 @@
 /* The one table of routes. api/openapi.json describes the same rows; a test compares both. */
 #include "worker/service.h"
 
-enum { REQUEST_BYTES = 64 << 10, SMALL_BYTES = 4 << 10, INPUT_BYTES = 64 << 20 };
+enum { REQUEST_BYTES = 64 << 10, INPUT_BYTES = 64 << 20 };
 
 #define JSON_BODY(max)                                                                             \
     {                                                                                              \
@@ -23,7 +23,7 @@ static const tb_route table[] = {
     {"GET", "/jobs", tb_api_list_jobs, {"state", "after", "limit", NULL}},
     {"GET", "/jobs/{id}", tb_api_get_job, {NULL}},
     {"GET", "/status/{id}", tb_api_get_job, {NULL}},
-    {"POST", "/jobs/{id}/cancel", tb_api_cancel_job, {NULL}, OPTIONAL_BODY(SMALL_BYTES)},
+    {"POST", "/jobs/{id}/cancel", tb_api_cancel_job, {NULL}, OPTIONAL_BODY(REQUEST_BYTES)},
     {"GET", "/jobs/{id}/preview.png", tb_api_job_preview, {NULL}},
     {"GET", "/jobs/{id}/events", tb_api_job_events, {NULL}, .is_stream = true},
     {"GET", "/events", tb_api_all_events, {NULL}, .is_stream = true},
@@ -34,9 +34,9 @@ static const tb_route table[] = {
      {"q", "starred", "trashed", "number", "after", "limit", NULL}},
     {"GET", "/artifacts/{id}", tb_api_get_take, {NULL}},
     {"GET", "/artifact/{id}", tb_api_get_take, {NULL}},
-    {"PATCH", "/artifacts/{id}", tb_api_edit_take, {NULL}, JSON_BODY(SMALL_BYTES)},
+    {"PATCH", "/artifacts/{id}", tb_api_edit_take, {NULL}, JSON_BODY(REQUEST_BYTES)},
     {"DELETE", "/artifacts/{id}", tb_api_delete_take, {NULL}},
-    {"POST", "/artifacts/{id}/restore", tb_api_restore_take, {NULL}, OPTIONAL_BODY(SMALL_BYTES)},
+    {"POST", "/artifacts/{id}/restore", tb_api_restore_take, {NULL}, OPTIONAL_BODY(REQUEST_BYTES)},
     {"GET", "/artifacts/{id}/audio", tb_api_take_audio, {"format", NULL}},
     {"GET", "/artifacts/{id}/spectrogram.png", tb_api_take_spectrogram, {NULL}},
     {"GET", "/artifacts/{id}/peaks", tb_api_take_peaks, {"n", NULL}},
@@ -53,10 +53,10 @@ static const tb_route table[] = {
     {"DELETE", "/presets/{name}", tb_api_delete_preset, {NULL}},
 
     {"GET", "/models", tb_api_list_models, {NULL}},
-    {"POST", "/models/warm", tb_api_warm_model, {NULL}, OPTIONAL_BODY(SMALL_BYTES)},
-    {"POST", "/models/{name}/pull", tb_api_pull_model, {NULL}, OPTIONAL_BODY(SMALL_BYTES)},
+    {"POST", "/models/warm", tb_api_warm_model, {NULL}, OPTIONAL_BODY(REQUEST_BYTES)},
+    {"POST", "/models/{name}/pull", tb_api_pull_model, {NULL}, OPTIONAL_BODY(REQUEST_BYTES)},
     {"GET", "/models/{name}/pull", tb_api_pull_events, {NULL}, .is_stream = true},
-    {"POST", "/models/{org}/{name}/pull", tb_api_pull_model, {NULL}, OPTIONAL_BODY(SMALL_BYTES)},
+    {"POST", "/models/{org}/{name}/pull", tb_api_pull_model, {NULL}, OPTIONAL_BODY(REQUEST_BYTES)},
     {"GET", "/models/{org}/{name}/pull", tb_api_pull_events, {NULL}, .is_stream = true},
 
     {"POST",

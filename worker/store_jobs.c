@@ -33,7 +33,7 @@ void tb_stored_job_deinit(tb_stored_job *job)
     free(job->model_id);
     free(job->message);
     free(job->pending);
-    *job = (tb_stored_job){0};
+    memset(job, 0, sizeof *job);
 }
 
 void tb_stored_jobs_free(tb_stored_job *jobs, size_t n)

@@ -18,7 +18,7 @@ void tb_stored_take_deinit(tb_stored_take *take)
     free(take->metadata);
     free(take->recipe);
     free(take->trash_path);
-    *take = (tb_stored_take){0};
+    memset(take, 0, sizeof *take);
 }
 
 void tb_stored_takes_free(tb_stored_take *takes, size_t n)
@@ -70,13 +70,18 @@ static tb_status read_one(tb_store *store, sqlite3_stmt *s, const char *name, tb
     return st;
 }
 
+/* Without case and accents; what is no UTF-8 stays as it is. Owned; NULL for memory. */
+static char *fold_text(const char *text)
+{
+    size_t len = strlen(text);
+    return tb_utf8_check(text, len) == len ? tb_utf8_fold(text, len) : tb_strdup(text);
+}
+
 /* What search looks in: without case and accents. Owned. */
 static char *fold(const char *prompt, const char *title, const char *model_id)
 {
     char *whole = tb_strf("%s\n%s\n%s", prompt, title, model_id);
-    char *folded = whole == NULL ? NULL : tb_utf8_fold(whole, strlen(whole));
-    if (folded == NULL) /* no UTF-8: searched as it is */
-        return whole;
+    char *folded = whole == NULL ? NULL : fold_text(whole);
     free(whole);
     return folded;
 }
@@ -230,8 +235,7 @@ tb_status tb_store_list_takes(tb_store *store, const tb_take_filter *filter, tb_
     *takes = NULL;
     *n = 0;
     char *words = NULL;
-    if (filter->words != NULL &&
-        (words = tb_utf8_fold(filter->words, strlen(filter->words))) == NULL)
+    if (filter->words != NULL && (words = fold_text(filter->words)) == NULL)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a search");
     pthread_mutex_lock(&store->mutex);
     sqlite3_stmt *s = tb_store_prepare(store, filter->is_oldest_first ? oldest : newest, err);

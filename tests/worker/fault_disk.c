@@ -3,6 +3,8 @@
 #include <sqlite3.h>
 #include <stddef.h>
 
+#include "tests/support/faults.h"
+
 static sqlite3_vfs *real_disk;
 static sqlite3_mem_methods real_memory;
 static fault_kind armed_kind;
@@ -16,16 +18,17 @@ void fault_disk_arm(fault_kind kind, long n)
     has_failed = false;
     if (n == 0)
         armed_kind = FAULT_DISK_ONCE;
+    calls_until_fault = kind == FAULT_OUR_MEMORY ? n : 0;
 }
 
 bool fault_disk_has_failed(void)
 {
-    return has_failed;
+    return armed_kind == FAULT_OUR_MEMORY ? calls_until_fault == 0 : has_failed;
 }
 
 static bool is_fault(bool is_memory)
 {
-    if (is_memory != (armed_kind == FAULT_MEMORY))
+    if (armed_kind == FAULT_OUR_MEMORY || is_memory != (armed_kind == FAULT_MEMORY))
         return false;
     if (has_failed)
         return armed_kind == FAULT_DISK_FULL;

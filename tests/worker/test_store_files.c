@@ -279,7 +279,7 @@ static void a_damaged_store_is_found(void **state)
     tb_store_close(store);
     FILE *file = fopen("s.db", "r+");
     for (long page = 8; page < 20; page++) {
-        fseek(file, page * 4096, SEEK_SET);
+        (void)fseek(file, page * 4096, SEEK_SET);
         assert_int_equal(fwrite(junk, 1, sizeof junk, file), sizeof junk);
     }
     fclose(file);

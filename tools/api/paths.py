@@ -16,16 +16,18 @@ REASONS = {
     410: "It was there, and is moved, changed or in the trash.",
     411: "A body needs a Content-Length.",
     413: "The body is too large.",
+    414: "The URI exceeds 4096 bytes.",
     415: "The body has another type.",
     416: "The range lies behind the end.",
     422: "The Idempotency-Key came with another request before.",
+    431: "The headers exceed 16 KiB.",
     429: "No room for more; Retry-After says when to try again.",
     500: "Something failed.",
     501: "Not in this version.",
     503: "The worker stops, or has no room; Retry-After.",
     507: "The disk is full.",
 }
-EVERY = (400, 401, 403, 405, 503)
+EVERY = (400, 401, 403, 405, 414, 431, 503)
 
 TAKE = {"name": "id", "in": "path", "required": True, "description": "UUID, number, or last",
         "schema": {"type": "string", "pattern": f"{UUID}|^[0-9]{{1,15}}$|^last$"}}
