@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -118,14 +119,12 @@ class Client:
             status = self.call("GET", f"/jobs/{job}").json
             if status["state"] in states:
                 return status
-            import time
-
             time.sleep(0.05)
         raise AssertionError(f"{job} is {status['state']}, not {states}")
 
 
-def read_events(port: int, path: str, n: int, **headers: str) -> list[tuple[str, str, Any]]:
-    """The first n events of a stream, as (event, id, data)."""
+def read_events(port: int, path: str, n: int = 10000, **headers: str) -> list[tuple[str, str, Any]]:
+    """The first n events of a stream, or all up to its end, as (event, id, data)."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()})
     response = connection.getresponse()
@@ -134,7 +133,10 @@ def read_events(port: int, path: str, n: int, **headers: str) -> list[tuple[str,
     found: list[tuple[str, str, Any]] = []
     event: dict[str, str] = {}
     while len(found) < n:
-        line = response.readline().decode().rstrip("\n")
+        raw = response.readline()
+        if not raw:
+            break
+        line = raw.decode().rstrip("\n")
         if line == "" and "data" in event:
             data = json.loads(event["data"])
             found.append((event.get("event", ""), event.get("id", ""), data))
