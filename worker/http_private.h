@@ -10,7 +10,7 @@
 #include "worker/http.h"
 #include "worker/http_text.h"
 
-enum { TB_HTTP_HEADERS_MAX = 12, TB_HTTP_ID_BYTES = 17 };
+enum { TB_HTTP_HEADERS_MAX = 24, TB_HTTP_ID_BYTES = 17 };
 
 /* One listening socket. */
 typedef struct tb_http_listener {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "engine/base/str.h"
+#include "engine/base/utf8.h"
 #include "worker/http_private.h"
 
 void tb_http_response_deinit(tb_http_response *response)
@@ -116,12 +117,23 @@ static json_t *text_or_null(const char *text)
     return text == NULL || text[0] == '\0' ? json_null() : json_string(text);
 }
 
+/* A message that was cut in the middle of a character ends before it. */
+static void trim(char *text)
+{
+    text[tb_utf8_check(text, strlen(text))] = '\0';
+}
+
 static void set_error(tb_http_response *response, int status, const char *code, const char *message,
                       const char *fix)
 {
+    tb_error said = {0};
+    (void)snprintf(said.message, sizeof said.message, "%s", message);
+    (void)snprintf(said.fix, sizeof said.fix, "%s", fix == NULL ? "" : fix);
+    trim(said.message);
+    trim(said.fix);
     set(response, status, NULL);
-    response->error = json_pack("{s:s, s:s, s:o, s:s, s:n}", "code", code, "message", message,
-                                "fix", text_or_null(fix), "type",
+    response->error = json_pack("{s:s, s:s, s:o, s:s, s:n}", "code", code, "message", said.message,
+                                "fix", text_or_null(said.fix), "type",
                                 status < 500 ? "invalid_request_error" : "server_error", "param");
 }
 

@@ -152,7 +152,9 @@ tb_status tb_listen_unix(const char *path, int *fd, tb_error *err)
     if (st != TIMBRE_OK)
         return st;
     memcpy(to.sun_path, path, strlen(path) + 1);
-    (void)unlink(path); /* of a worker that died: this one holds the lock */
+    struct stat old; /* of a worker that died: this one holds the lock */
+    if (lstat(path, &old) == 0 && S_ISSOCK(old.st_mode))
+        (void)unlink(path);
     *fd = socket(AF_UNIX, SOCK_STREAM, 0);
     if (*fd < 0)
         return tb_fail_errno(err, errno, "no socket");
