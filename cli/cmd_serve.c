@@ -141,6 +141,7 @@ static void set_limits(serving *s)
     if (has_number(s, "worker.trash_days", &value))
         o->trash_days = value;
     o->shutdown_grace_s = tb_args_number(args, "shutdown-grace", o->shutdown_grace_s);
+    o->idle_exit_s = tb_args_number(args, "idle-exit", o->idle_exit_s);
     o->watchdog_s = tb_args_number(args, "watchdog", o->watchdog_s);
 }
 
