@@ -21,7 +21,9 @@
 #include "engine/base/str.h"
 #include "worker/generator_frames.h"
 
-extern char **environ;
+#ifdef __APPLE__
+extern char **environ; /* elsewhere <unistd.h> has it */
+#endif
 
 enum { READABLE_MAX = 16, START_MS = 60000, LEAVE_MS = 500 };
 

@@ -27,17 +27,18 @@ void tb_http_set_header(tb_http_response *response, const char *name, const char
     char *copy = tb_strdup(value);
     while (i < response->n_headers && strcmp(response->names[i], name) != 0)
         i++;
-    if (copy == NULL || i == TB_HTTP_HEADERS_MAX) {
-        free(copy);
-    } else if (i < response->n_headers) {
-        free(response->values[i]);
-        response->values[i] = copy;
-    } else if ((response->names[i] = tb_strdup(name)) != NULL) {
-        response->values[i] = copy;
-        response->n_headers++;
-    } else {
-        free(copy);
+    bool is_new = i == response->n_headers;
+    if (copy != NULL && is_new && i < TB_HTTP_HEADERS_MAX) {
+        response->names[i] = tb_strdup(name);
+        response->values[i] = NULL;
+        response->n_headers += response->names[i] != NULL;
     }
+    if (copy == NULL || i >= response->n_headers) { /* no memory: the answer goes without it */
+        free(copy);
+        return;
+    }
+    free(response->values[i]);
+    response->values[i] = copy;
 }
 
 /* The last reply counts: one may find on its way that it must refuse. */
@@ -49,6 +50,31 @@ static void set(tb_http_response *response, int status, struct MHD_Response *mhd
     response->error = NULL;
     response->mhd = mhd;
     response->status = status;
+}
+
+static json_t *text_or_null(const char *text)
+{
+    return text == NULL || text[0] == '\0' ? json_null() : json_string(text);
+}
+
+/* A message that was cut in the middle of a character ends before it. */
+static void trim(char *text)
+{
+    text[tb_utf8_check(text, strlen(text))] = '\0';
+}
+
+static void set_error(tb_http_response *response, int status, const char *code, const char *message,
+                      const char *fix)
+{
+    tb_error said = {0};
+    (void)snprintf(said.message, sizeof said.message, "%s", message);
+    (void)snprintf(said.fix, sizeof said.fix, "%s", fix == NULL ? "" : fix);
+    trim(said.message);
+    trim(said.fix);
+    set(response, status, NULL);
+    response->error = json_pack("{s:s, s:s, s:o, s:s, s:n}", "code", code, "message", said.message,
+                                "fix", text_or_null(said.fix), "type",
+                                status < 500 ? "invalid_request_error" : "server_error", "param");
 }
 
 static void set_bytes(tb_http_response *response, int status, const char *media_type, void *bytes,
@@ -87,7 +113,7 @@ void tb_http_reply_json(tb_http_response *response, int status, json_t *value)
                                                        JSON_REAL_PRECISION(15));
     json_decref(value);
     if (text == NULL)
-        tb_http_reply_fail(response, 503, "no_memory", "no memory for an answer");
+        set_error(response, 503, "no_memory", "no memory for an answer", NULL);
     else
         set_bytes(response, status, "application/json", text, strlen(text));
 }
@@ -112,31 +138,6 @@ void tb_http_reply_json_tagged(tb_http_response *response, const tb_http_request
 
 /* ---- errors ---- */
 
-static json_t *text_or_null(const char *text)
-{
-    return text == NULL || text[0] == '\0' ? json_null() : json_string(text);
-}
-
-/* A message that was cut in the middle of a character ends before it. */
-static void trim(char *text)
-{
-    text[tb_utf8_check(text, strlen(text))] = '\0';
-}
-
-static void set_error(tb_http_response *response, int status, const char *code, const char *message,
-                      const char *fix)
-{
-    tb_error said = {0};
-    (void)snprintf(said.message, sizeof said.message, "%s", message);
-    (void)snprintf(said.fix, sizeof said.fix, "%s", fix == NULL ? "" : fix);
-    trim(said.message);
-    trim(said.fix);
-    set(response, status, NULL);
-    response->error = json_pack("{s:s, s:s, s:o, s:s, s:n}", "code", code, "message", said.message,
-                                "fix", text_or_null(said.fix), "type",
-                                status < 500 ? "invalid_request_error" : "server_error", "param");
-}
-
 void tb_http_reply_error(tb_http_response *response, const tb_error *err)
 {
     set_error(response, timbre_status_http(err->code), timbre_status_name(err->code), err->message,
@@ -146,12 +147,12 @@ void tb_http_reply_error(tb_http_response *response, const tb_error *err)
 void tb_http_reply_fail(tb_http_response *response, int status, const char *code, const char *fmt,
                         ...)
 {
-    char message[512];
+    tb_error said = {0};
     va_list args;
     va_start(args, fmt);
-    (void)vsnprintf(message, sizeof message, fmt, args);
+    (void)vsnprintf(said.message, sizeof said.message, fmt, args);
     va_end(args);
-    set_error(response, status, code, message, NULL);
+    set_error(response, status, code, said.message, NULL);
 }
 
 void tb_http_name_param(tb_http_response *response, const char *param)
@@ -195,8 +196,7 @@ void tb_http_reply_file(tb_http_response *response, const tb_http_request *reque
         tb_http_reply_empty(response, 304);
     } else if (kind == TB_RANGE_UNSATISFIABLE) {
         close(fd);
-        tb_http_reply_fail(response, 416, "range_not_satisfiable",
-                           "the range begins behind the end of %lld bytes", (long long)len_bytes);
+        set_error(response, 416, "range_not_satisfiable", "the range begins behind the end", NULL);
         (void)snprintf(text, sizeof text, "bytes */%lld", (long long)len_bytes);
         tb_http_set_header(response, "Content-Range", text);
         return;
@@ -269,7 +269,7 @@ void tb_http_reply_events(tb_http_response *response, const tb_http_stream *stre
         if (stream->free_state != NULL)
             stream->free_state(stream->state);
         free(r);
-        tb_http_reply_fail(response, 503, "no_memory", "no memory for a stream");
+        set_error(response, 503, "no_memory", "no memory for a stream", NULL);
         return;
     }
     set(response, 200, mhd);

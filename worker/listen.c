@@ -80,18 +80,21 @@ static socklen_t make_address(const tb_listen_address *in, struct sockaddr_stora
 
 static void read_port(int fd, tb_listen_address *address)
 {
-    struct sockaddr_storage bound = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } bound;
     socklen_t size = sizeof bound;
-    if (getsockname(fd, (struct sockaddr *)&bound, &size) != 0)
-        return;
-    address->port = bound.ss_family == AF_INET6
-                        ? ntohs(((const struct sockaddr_in6 *)&bound)->sin6_port)
-                        : ntohs(((const struct sockaddr_in *)&bound)->sin_port);
+    memset(&bound, 0, sizeof bound);
+    if (getsockname(fd, &bound.any, &size) == 0)
+        address->port = ntohs(bound.any.sa_family == AF_INET6 ? bound.v6.sin6_port
+                                                              : bound.v4.sin_port);
 }
 
 tb_status tb_listen_tcp(tb_listen_address *address, int *fd, tb_error *err)
 {
-    struct sockaddr_storage to;
+    struct sockaddr_storage to = {0};
     socklen_t size = make_address(address, &to);
     int on = 1;
     *fd = socket(to.ss_family, SOCK_STREAM, 0);

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema  # Debian's python3-jsonschema
+import jsonschema  # type: ignore[import-untyped]  # Debian's python3-jsonschema
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "api" / "openapi.json").read_text(encoding="utf-8"))
@@ -90,7 +90,7 @@ class Client:
         self.headers = headers or {}
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        """`body`: bytes as they are, anything else as JSON. Underscores in header names are dashes."""
+        """`body`: bytes as they are, else as JSON. Underscores in names of headers are dashes."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=90)
         given = {**self.headers, **{k.replace("_", "-"): v for k, v in headers.items()}}
         data = body

@@ -185,8 +185,13 @@ def a_second_signal_stops_at_once() -> None:
 def one_worker_for_a_data_folder() -> None:
     with running() as (worker, _):
         done = subprocess.run(
-            [PROGRAM, "serve", "--listen", "none"], env=worker.environment(""), text=True,
-            capture_output=True, check=False, timeout=30)
+            [PROGRAM, "serve", "--listen", "none"],
+            env=worker.environment(""),
+            text=True,
+            capture_output=True,
+            check=False,
+            timeout=30,
+        )
         assert worker.process is not None
         assert done.returncode == 1 and str(worker.process.pid) in done.stderr, done.stderr
 
@@ -195,8 +200,12 @@ def a_worker_for_a_client_ends_when_nobody_is_left() -> None:
     with tempfile.TemporaryDirectory(prefix="timbre-behaviour-") as folder:
         worker = Worker(Path(folder))
         process = subprocess.Popen(
-            [PROGRAM, "serve", "--on-demand", "--idle-exit", "1"], env=worker.environment(""),
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            [PROGRAM, "serve", "--on-demand", "--idle-exit", "1"],
+            env=worker.environment(""),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
         assert process.stdout is not None
         place = process.stdout.readline().split()[-1]
         connection = socket.socket(socket.AF_UNIX)
@@ -242,14 +251,26 @@ def strangers_need_a_key() -> None:
     with tempfile.TemporaryDirectory(prefix="timbre-behaviour-") as folder:
         worker = Worker(Path(folder))
         words = [PROGRAM, "serve", "--listen", f"0.0.0.0:{free_port()}"]
-        done = subprocess.run(words, env=worker.environment(""), capture_output=True, text=True,
-                              check=False, timeout=30)
+        done = subprocess.run(
+            words,
+            env=worker.environment(""),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
         assert done.returncode == 2 and "--api-key-file" in done.stderr, done.stderr
         key = Path(folder) / "key"
         key.write_text("0123456789abcdef-secret\n", encoding="utf-8")
         key.chmod(0o644)
-        done = subprocess.run([*words, "--api-key-file", str(key)], env=worker.environment(""),
-                              capture_output=True, text=True, check=False, timeout=30)
+        done = subprocess.run(
+            [*words, "--api-key-file", str(key)],
+            env=worker.environment(""),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
         assert done.returncode == 2 and "chmod 600" in done.stderr, done.stderr
         key.chmod(0o600)
         worker.arguments = ("--api-key-file", str(key))
@@ -265,8 +286,10 @@ def strangers_need_a_key() -> None:
             assert client.call("GET", "/health").status == 401
             for wrong in ("", "0123456789abcdef", "0123456789abcdef-secret2"):
                 assert client.call("GET", "/jobs", Authorization=f"Bearer {wrong}").status == 401
-            assert client.call("GET", "/jobs",
-                               Authorization="Bearer 0123456789abcdef-secret").status == 200
+            assert (
+                client.call("GET", "/jobs", Authorization="Bearer 0123456789abcdef-secret").status
+                == 200
+            )
         finally:
             worker.stop()
 
@@ -279,7 +302,7 @@ def the_generator_is_caged() -> None:
         status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
         assert "\nNoNewPrivs:\t1\n" in status
         assert "\nSeccomp:\t2\n" in status or "seccomp" in lacks, status
-        files = {os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir()}
+        files = {str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()}
         assert not [each for each in files if "timbre.db" in each or "worker.lock" in each], files
         assert len([each for each in files if each.startswith("socket:")]) == 1, files
         assert os.getpriority(os.PRIO_PROCESS, pid) == 5

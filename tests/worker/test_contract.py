@@ -52,8 +52,15 @@ def the_first_contract_still_works() -> None:
     """Four endpoints, polling, nothing else."""
     health = CLIENT.call("GET", "/health").json
     assert {"status", "version", "default_model_id", "artifact_root"} <= set(health)
-    asked = {"prompt": "drums", "negative_prompt": "voice", "seed": None, "duration_seconds": 1,
-             "model_id": "sketch", "cfg_scale": 7, "scheduler": "euler_a"}
+    asked = {
+        "prompt": "drums",
+        "negative_prompt": "voice",
+        "seed": None,
+        "duration_seconds": 1,
+        "model_id": "sketch",
+        "cfg_scale": 7,
+        "scheduler": "euler_a",
+    }
     job = CLIENT.call("POST", "/generate", asked).json["job_id"]
     for _ in range(600):
         status = CLIENT.call("GET", f"/status/{job}").json
@@ -85,8 +92,9 @@ def fields_are_used_or_refused_by_name() -> None:
     for model in ("/etc/passwd", "../x", "http://evil/x", "a/b/c", "no-such-model"):
         answer = CLIENT.call("POST", "/generate", {"prompt": "a", "model_id": model})
         assert (answer.status, answer.param) == (404, "model_id"), answer.body
-    twice = CLIENT.call("POST", "/generate", b'{"prompt":"a","prompt":"b"}',
-                        Content_Type="application/json")
+    twice = CLIENT.call(
+        "POST", "/generate", b'{"prompt":"a","prompt":"b"}', Content_Type="application/json"
+    )
     assert twice.status == 400
     assert CLIENT.call("POST", "/generate", b"{}", Content_Type="text/plain").status == 415
     assert CLIENT.call("POST", "/generate", b"[1]", Content_Type="application/json").status == 400
@@ -102,8 +110,12 @@ def null_counts_as_absent_and_integers_as_numbers() -> None:
 def a_key_makes_one_job() -> None:
     body = {"prompt": "bells", "duration_seconds": 1}
     first = CLIENT.call("POST", "/generate", body, Idempotency_Key="k 1")
-    again = CLIENT.call("POST", "/generate", {"duration_seconds": 1, "prompt": "bells", "seed": None},
-                        Idempotency_Key="k 1")
+    again = CLIENT.call(
+        "POST",
+        "/generate",
+        {"duration_seconds": 1, "prompt": "bells", "seed": None},
+        Idempotency_Key="k 1",
+    )
     assert (first.status, again.status) == (202, 200)
     assert first.json["job_id"] == again.json["job_id"]
     assert first.headers["location"] == again.headers["location"]
@@ -178,8 +190,11 @@ def parts_of_a_sound() -> None:
     job = CLIENT.make()["job_id"]
     url = f"/artifacts/{job}/audio"
     whole = CLIENT.call("GET", url).body
-    for text, first, last in (("bytes=0-9", 0, 9), ("bytes=100-", 100, len(whole) - 1),
-                              ("bytes=-7", len(whole) - 7, len(whole) - 1)):
+    for text, first, last in (
+        ("bytes=0-9", 0, 9),
+        ("bytes=100-", 100, len(whole) - 1),
+        ("bytes=-7", len(whole) - 7, len(whole) - 1),
+    ):
         part = CLIENT.call("GET", url, Range=text)
         assert part.status == 206 and part.body == whole[first : last + 1]
         assert part.headers["content-range"] == f"bytes {first}-{last}/{len(whole)}"
@@ -220,7 +235,9 @@ def titles_stars_and_search() -> None:
     assert (edited["title"], edited["starred"]) == ("Evening", True)
 
     def found(query: str) -> set[str]:
-        return {each["job_id"] for each in CLIENT.call("GET", f"/artifacts?{query}").json["artifacts"]}
+        return {
+            each["job_id"] for each in CLIENT.call("GET", f"/artifacts?{query}").json["artifacts"]
+        }
 
     assert found("q=cafe+UBER") == {first}
     assert found("q=evening&starred=true") == {first}
@@ -273,7 +290,11 @@ def takes_made_without_a_worker_come_in() -> None:
     environment = WORKER.environment("")
     done = subprocess.run(
         [os.environ["TIMBRE_BIN"], "generate", "--no-worker", "-l", "1", "-q", "inbox song"],
-        env=environment, capture_output=True, text=True, check=True)
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     for _ in range(100):
         found = CLIENT.call("GET", "/artifacts?q=inbox+song").json["artifacts"]
         if found:
@@ -330,8 +351,12 @@ def health_metrics_and_the_document() -> None:
     assert CLIENT.call("GET", "/readyz").json == {"ready": True}
     CLIENT.make()
     text = CLIENT.call("GET", "/metrics").body.decode()
-    for name in ("timbre_jobs_total", "timbre_stage_seconds", "timbre_queue_depth",
-                 "timbre_http_request_seconds"):
+    for name in (
+        "timbre_jobs_total",
+        "timbre_stage_seconds",
+        "timbre_queue_depth",
+        "timbre_http_request_seconds",
+    ):
         assert f"\n# TYPE {name} " in "\n" + text, name
     answer = CLIENT.call("POST", "/run_inference/", {"start": {}})
     assert answer.status == 501

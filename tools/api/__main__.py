@@ -32,8 +32,8 @@ def document(fields: list[Json]) -> Json:
         "info": {
             "title": "Timbre",
             "version": "1",
-            "description": "The worker: text to music on your own machine. Polling is the contract; "
-            "events are an optimisation of it.",
+            "description": "The worker: text to music on your own machine. Polling is the "
+            "contract; events are an optimisation of it.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "http://127.0.0.1:8000"}],
@@ -73,7 +73,9 @@ def difference(path: Path, wanted: str) -> list[str]:
     found = path.read_text(encoding="utf-8") if path.exists() else ""
     name = str(path.relative_to(ROOT))
     return list(
-        difflib.unified_diff(found.splitlines(), wanted.splitlines(), name, "generated", lineterm="")
+        difflib.unified_diff(
+            found.splitlines(), wanted.splitlines(), name, "generated", lineterm=""
+        )
     )
 
 

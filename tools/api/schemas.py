@@ -172,7 +172,12 @@ ANSWERS: Json = {
             "metadata": {
                 "type": "object",
                 "required": [
-                    "prompt", "seed", "model_id", "duration_seconds", "extras", "audio_url",
+                    "prompt",
+                    "seed",
+                    "model_id",
+                    "duration_seconds",
+                    "extras",
+                    "audio_url",
                 ],
                 "properties": {
                     "prompt": text(),
@@ -262,9 +267,7 @@ ANSWERS: Json = {
             "sha256": text(pattern=SHA256),
         }
     ),
-    "Preset": closed(
-        {"name": text(), "request": ref("PresetRequest"), "updated_at": WHEN}
-    ),
+    "Preset": closed({"name": text(), "request": ref("PresetRequest"), "updated_at": WHEN}),
     "PresetList": closed({"presets": {"type": "array", "items": ref("Preset")}}),
     "Pull": {
         "type": "object",
@@ -283,9 +286,7 @@ ANSWERS: Json = {
                         "id": text(),
                         "title": text(null=True),
                         "state": text(enum=["absent", "partial", "whole"]),
-                        "provenance": text(
-                            enum=["known", "pulled", "added", "cache", "built-in"]
-                        ),
+                        "provenance": text(enum=["known", "pulled", "added", "cache", "built-in"]),
                         "licence": text(),
                         "bytes": count(),
                         "is_default": flag(),
