@@ -147,12 +147,14 @@ void tb_http_reply_error(tb_http_response *response, const tb_error *err)
 void tb_http_reply_fail(tb_http_response *response, int status, const char *code, const char *fmt,
                         ...)
 {
-    tb_error said = {0};
     va_list args;
+    char *message = NULL;
     va_start(args, fmt);
-    (void)vsnprintf(said.message, sizeof said.message, fmt, args);
+    int n = vasprintf(&message, fmt, args);
     va_end(args);
-    set_error(response, status, code, said.message, NULL);
+    set_error(response, status, code, n < 0 ? "no memory for a message" : message, NULL);
+    if (n >= 0)
+        free(message);
 }
 
 void tb_http_name_param(tb_http_response *response, const char *param)
