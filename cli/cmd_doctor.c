@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/app.h"
+#include "cli/client/client.h"
 #include "cli/commands.h"
 #include "cli/model_choice.h"
 #include "cli/models.h"
@@ -21,6 +22,7 @@
 #include "timbre/engine.h"
 #include "timbre/model.h"
 #include "timbre/version.h"
+#include "worker/worker.h"
 
 typedef enum { OK, WARN, FAIL } verdict;
 
@@ -328,6 +330,39 @@ static void check_terminal(examination *e)
             colors == NULL ? "basic" : colors, e->app->has_color[2] ? "on" : "off");
 }
 
+/* Whether one runs, and what it says of itself. */
+static void check_worker(examination *e)
+{
+    tb_client client = {0};
+    tb_error err = {0};
+    json_t *health = NULL;
+    tb_status st = tb_client_open(e->app, TB_CLIENT_EXISTING, &client, &err);
+    if (st == TIMBRE_OK)
+        st = tb_client_call(&client, "GET", "/health", NULL, NULL, &health, &err);
+    const char *status = json_string_value(json_object_get(health, "status"));
+    const char *message = json_string_value(json_object_get(health, "message"));
+    bool is_well = status != NULL && strcmp(status, "ok") == 0;
+    if (st == TIMBRE_WORKER_UNREACHABLE)
+        say(e, OK, "none runs; takes are made by the program itself");
+    else if (st != TIMBRE_OK)
+        say_error(e, WARN, &err);
+    else
+        say(e, is_well ? OK : WARN, "runs; %s%s%.300s", status != NULL ? status : "unknown",
+            message != NULL ? ": " : "", message != NULL ? message : "");
+    json_decref(health);
+    tb_client_close(&client);
+}
+
+/* What keeps a worker's generator from the rest of the machine. */
+static void check_cage(examination *e)
+{
+    const char *lacks = tb_confine_lacks();
+    if (lacks[0] == '\0')
+        say(e, OK, "a worker's generator is confined by Landlock and seccomp");
+    else
+        say(e, WARN, "%s", lacks);
+}
+
 static const struct {
     const char *name;
     void (*run)(examination *e);
@@ -336,7 +371,8 @@ static const struct {
     {"data", check_data},           {"processor", check_processor}, {"blas", check_blas},
     {"libraries", check_libraries}, {"backend", check_backend},     {"models", check_models},
     {"model", check_model},         {"render", check_render},       {"sound", check_sound},
-    {"locale", check_locale},       {"terminal", check_terminal},
+    {"worker", check_worker},       {"cage", check_cage},           {"locale", check_locale},
+    {"terminal", check_terminal},
 };
 
 static void print_check(const examination *e, const char *name)
