@@ -152,8 +152,10 @@ tb_status tb_channel_receive(tb_channel *c, int timeout_ms, json_t **frame, int6
         return st;
     json_t *object = json_loadb(c->buffer + c->at, len, JSON_REJECT_DUPLICATES, NULL);
     c->at += len + 1;
-    json_int_t n = json_integer_value(json_object_get(object, "bytes"));
-    if (!json_is_object(object) || n < 0 || n > TB_CHANNEL_BYTES_MAX) {
+    const json_t *bytes = json_object_get(object, "bytes"); /* absent: none */
+    json_int_t n = json_integer_value(bytes);
+    if (!json_is_object(object) || (bytes != NULL && !json_is_integer(bytes)) || n < 0 ||
+        n > TB_CHANNEL_BYTES_MAX) {
         json_decref(object);
         return tb_fail(err, TIMBRE_BAD_FILE, "a line of the channel is no frame");
     }
