@@ -1,5 +1,6 @@
 /* Sounds and pictures that clients bring, for later use as a beginning. Nothing of them is parsed
  * here but their first bytes. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,21 @@ static tb_status copy_body(int fd, tb_file_writer *w, char hex[TB_SHA256_HEX_BYT
     return st == TIMBRE_OK ? tb_file_sync(w, err) : st;
 }
 
+/* The same bytes came before: their file serves, or this one in its place where it is gone. */
+static tb_status keep_known(tb_worker *worker, const tb_stored_input *input, const char *path,
+                            tb_error *err)
+{
+    char *known = tb_strf("%s/%s", worker->inputs, input->id);
+    tb_status st = TIMBRE_OK;
+    if (known == NULL)
+        st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for an input");
+    else if (access(known, F_OK) != 0 && rename(path, known) != 0)
+        st = tb_fail_errno(err, errno, "cannot keep an input");
+    (void)unlink(path);
+    free(known);
+    return st;
+}
+
 /* The file first, then its row; the same bytes again leave no second file. */
 static tb_status keep(tb_worker *worker, int fd, tb_stored_input *input, bool *is_known,
                       tb_error *err)
@@ -79,7 +95,9 @@ static tb_status keep(tb_worker *worker, int fd, tb_stored_input *input, bool *i
     bool is_named = st == TIMBRE_OK;
     if (st == TIMBRE_OK)
         st = tb_store_add_input(worker->store, input, is_known, err);
-    if (is_named && (st != TIMBRE_OK || *is_known))
+    if (is_named && st == TIMBRE_OK && *is_known)
+        st = keep_known(worker, input, path, err);
+    else if (is_named && st != TIMBRE_OK)
         (void)unlink(path);
     tb_file_abort(&w);
     free(path);

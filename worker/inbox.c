@@ -10,6 +10,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/limits.h"
+#include "engine/base/path.h"
 #include "engine/base/str.h"
 #include "worker/service.h"
 #include "worker/take_file.h"
@@ -65,7 +66,7 @@ static tb_status read_note(const char *id, const json_t *j, tb_stored_take *take
 {
     const json_t *metadata = json_object_get(j, "metadata"), *recipe = json_object_get(j, "recipe");
     const char *path = text_of(j, "path"), *sha256 = text_of(j, "sha256");
-    const char *dot = strrchr(path, '.');
+    const char *dot = strrchr(tb_path_name(path), '.');
     int64_t made_ms = parse_time(text_of(j, "made_at"));
     int64_t len_bytes = json_integer_value(json_object_get(j, "length_bytes"));
     if (strcmp(text_of(j, "id"), id) != 0)
@@ -149,10 +150,10 @@ static tb_status add_note(tb_worker *worker, note_list *list, const char *name, 
         list->notes[list->n++] = next;
     else if (st == TIMBRE_BAD_FILE)
         refuse(worker, path, name, &why);
-    else if (err != NULL)
-        *err = why;
+    else /* one that cannot be read now keeps no other from coming in */
+        tb_journal_error(&worker->journal, "a note of the inbox is not read", next.id, &why);
     free(path);
-    return st == TIMBRE_BAD_FILE ? TIMBRE_OK : st;
+    return st == TIMBRE_NO_MEMORY ? tb_fail(err, st, "no memory for the inbox") : TIMBRE_OK;
 }
 
 static int by_time(const void *a, const void *b)
@@ -163,11 +164,23 @@ static int by_time(const void *a, const void *b)
     return strcmp(left->id, right->id);
 }
 
+/* The folder of a take: gone with its disk, perhaps, which may come back. */
+static bool has_folder(const char *path)
+{
+    struct stat info;
+    char *folder = tb_path_folder(path);
+    bool is_there = folder != NULL && stat(folder, &info) == 0;
+    free(folder);
+    return is_there;
+}
+
 static tb_status enter(tb_worker *worker, note *n, int *n_imported, tb_error *err)
 {
     struct stat info;
     tb_status st = TIMBRE_OK;
     bool is_there = lstat(n->take.path, &info) == 0;
+    if (!is_there && !has_folder(n->take.path))
+        return TIMBRE_OK; /* the note waits */
     if (is_there)
         st = tb_store_import_take(worker->store, &n->take, err);
     else

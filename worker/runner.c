@@ -184,12 +184,17 @@ static bool run_next(tb_runner *r, int *pause_ms)
         *pause_ms = TROUBLE_PAUSE_MS;
         return false;
     }
-    tb_status st = tb_store_claim(r->worker->store, &job, &err);
+    tb_status st = TIMBRE_OK;
+    if (r->has_stray_rows && (st = tb_take_recover(r->worker, false, &err)) == TIMBRE_OK)
+        r->has_stray_rows = false;
+    if (st == TIMBRE_OK)
+        st = tb_store_claim(r->worker->store, &job, &err);
     TB_CRASH_POINT("claim-after");
     if (st == TIMBRE_OK) {
         set_trouble(r, "");
         tb_feed_ring(r->worker->feed);
         st = tb_runner_run_job(r, &job, &err);
+        r->has_stray_rows = st != TIMBRE_OK;
         if (st == TIMBRE_OK) {
             tb_stored_job_deinit(&job);
             return true;

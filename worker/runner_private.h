@@ -12,7 +12,8 @@ enum { TB_TROUBLE_MAX = 160 };
 struct tb_runner {
     tb_worker *worker;
     pthread_t thread;
-    tb_child child; /* the thread's own */
+    tb_child child;      /* the thread's own */
+    bool has_stray_rows; /* the same: jobs that ended, and whose rows could not say so */
 
     pthread_mutex_t mutex; /* guards all below */
     char id[TB_ID_BYTES];  /* of the running job; "": none */

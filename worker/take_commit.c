@@ -277,12 +277,15 @@ static bool is_named(tb_worker *worker, const tb_stored_take *take)
            strcmp(hex, take->sha256) == 0;
 }
 
-static tb_status requeue(tb_worker *worker, const tb_stored_job *job, tb_error *err)
+static tb_status requeue(tb_worker *worker, const tb_stored_job *job, bool is_counted,
+                         tb_error *err)
 {
     const tb_fence fence = {job->id, job->attempt};
     tb_error why = {0};
-    if (job->attempt < RESTARTS_MAX)
-        return tb_store_requeue(worker->store, &fence, true, "the worker was stopped; again", err);
+    if (!is_counted || job->is_cancelling || job->attempt < RESTARTS_MAX)
+        return tb_store_requeue(
+            worker->store, &fence, is_counted,
+            is_counted ? "the worker was stopped; again" : "the disk was full; again", err);
     (void)tb_fail(&why, TIMBRE_GENERATOR_DIED, "the worker ended %d times while it made this",
                   job->attempt);
     return tb_store_fail(worker->store, &fence, &why, err);
@@ -306,7 +309,8 @@ static tb_status adopt(tb_worker *worker, const tb_stored_job *job, const json_t
     return tb_store_end_cancelled(worker->store, &fence, err);
 }
 
-static tb_status recover_job(tb_worker *worker, const tb_stored_job *job, tb_error *err)
+static tb_status recover_job(tb_worker *worker, const tb_stored_job *job, bool is_counted,
+                             tb_error *err)
 {
     tb_stored_take take = {0};
     tb_error why = {0};
@@ -316,7 +320,7 @@ static tb_status recover_job(tb_worker *worker, const tb_stored_job *job, tb_err
         is_named(worker, &take))
         st = adopt(worker, job, pending, &take, err);
     else
-        st = requeue(worker, job, err);
+        st = requeue(worker, job, is_counted, err);
     tb_journal_write(
         &worker->journal, TIMBRE_LOG_WARNING, "job recovered",
         (tb_journal_field[]){{"job", job->id, 0}, {"attempt", NULL, job->attempt}, {0}});
@@ -325,7 +329,7 @@ static tb_status recover_job(tb_worker *worker, const tb_stored_job *job, tb_err
     return st;
 }
 
-tb_status tb_take_recover(tb_worker *worker, tb_error *err)
+tb_status tb_take_recover(tb_worker *worker, bool is_counted, tb_error *err)
 {
     const tb_job_filter filter = {
         .states = 1U << TB_JOB_RUNNING, .after_version = -1, .limit = 1000};
@@ -333,7 +337,7 @@ tb_status tb_take_recover(tb_worker *worker, tb_error *err)
     size_t n = 0;
     tb_status st = tb_store_list_jobs(worker->store, &filter, &jobs, &n, err);
     for (size_t i = 0; st == TIMBRE_OK && i < n; i++)
-        st = recover_job(worker, &jobs[i], err);
+        st = recover_job(worker, &jobs[i], is_counted, err);
     tb_stored_jobs_free(jobs, n);
     return st;
 }

@@ -21,8 +21,12 @@ TB_MUST_USE tb_status tb_take_commit(tb_worker *worker, const tb_stored_job *job
                                      const json_t *frame, int64_t len_bytes, tb_channel *channel,
                                      tb_error *err);
 
-/* Bring every job that a dead worker left running to where it belongs: its take entered, cancelled,
- * failed after too many attempts, or back in the queue. */
-TB_MUST_USE tb_status tb_take_recover(tb_worker *worker, tb_error *err);
+/*
+ * Bring every job that nobody runs any more, although its row says so, to where it belongs: its
+ * take entered, cancelled, or back in the queue. After a start (is_counted) the attempt counts, and
+ * five fail the job; where only the row could not be written, because the disk was full, it does
+ * not.
+ */
+TB_MUST_USE tb_status tb_take_recover(tb_worker *worker, bool is_counted, tb_error *err);
 
 #endif

@@ -321,6 +321,32 @@ tb_status tb_take_file_purge(tb_worker *worker, const tb_stored_take *take, tb_e
 
 /* ---- after a crash ---- */
 
+/* One file under both names: a move was stopped between its two steps. The old name goes. */
+static void finish_move(const char *from, const char *to)
+{
+    struct stat a, b;
+    if (lstat(from, &a) == 0 && lstat(to, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+        (void)unlink(from);
+}
+
+/* Sound and sidecar, each where its move was stopped. */
+static void heal_pair(tb_worker *worker, const char *id, const char *from, const char *to)
+{
+    tb_error err = {0};
+    char *from_side = tb_strf("%s.json", from), *to_side = tb_strf("%s.json", to);
+    finish_move(from, to);
+    if (from_side != NULL && to_side != NULL)
+        finish_move(from_side, to_side);
+    if (!exists(to) && move_pair(from, to, &err) != TIMBRE_OK)
+        tb_journal_error(&worker->journal, "a take is between trash and folder", id, &err);
+    else if (exists(to) && !exists(from) && from_side != NULL && to_side != NULL &&
+             exists(from_side) && !exists(to_side) &&
+             tb_file_move(from_side, to_side, &err) != TIMBRE_OK)
+        tb_journal_error(&worker->journal, "a sidecar is between trash and folder", id, &err);
+    free(from_side);
+    free(to_side);
+}
+
 /* A take that is not in the trash, with its file there: the restore goes on. */
 static void heal_restore(tb_worker *worker, const char *id)
 {
@@ -329,14 +355,13 @@ static void heal_restore(tb_worker *worker, const char *id)
     if (!tb_id_is_valid(id) || tb_store_get_take(worker->store, id, &take, &err) != TIMBRE_OK)
         return;
     char *folder = tb_strf("%s/%s", worker->trash, id);
-    DIR *dir = take.trashed_ms == 0 && folder != NULL && !exists(take.path) ? opendir(folder)
-                                                                            : NULL;
+    DIR *dir = take.trashed_ms == 0 && folder != NULL ? opendir(folder) : NULL;
     for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
         size_t n = strlen(e->d_name);
         bool is_sound = e->d_name[0] != '.' && (n < 5 || strcmp(e->d_name + n - 5, ".json") != 0);
         char *from = is_sound ? tb_strf("%s/%s", folder, e->d_name) : NULL;
-        if (from != NULL && move_pair(from, take.path, &err) != TIMBRE_OK)
-            tb_journal_error(&worker->journal, "a take stays in the trash", id, &err);
+        if (from != NULL)
+            heal_pair(worker, id, from, take.path);
         free(from);
     }
     if (dir != NULL) {
@@ -362,11 +387,11 @@ tb_status tb_take_file_heal(tb_worker *worker, tb_error *err)
         bool has_path = true;
         tb_stored_take as_if = takes[i]; /* as if it were not in the trash; borrows */
         as_if.trashed_ms = 0;
-        if (exists(takes[i].trash_path) || !is_unchanged(worker, &as_if))
-            continue;
+        if (!exists(takes[i].trash_path) && !is_unchanged(worker, &as_if))
+            continue; /* the user's file, or none */
         st = tb_store_has_path(worker->store, takes[i].path, &has_path, err);
         if (st == TIMBRE_OK && !has_path)
-            st = move_pair(takes[i].path, takes[i].trash_path, err);
+            heal_pair(worker, takes[i].id, takes[i].path, takes[i].trash_path);
     }
     tb_stored_takes_free(takes, n);
     return st;

@@ -112,7 +112,7 @@ static tb_status open_store(tb_worker *worker, tb_error *err)
         st = tb_inbox_import(worker, &n_imported, err);
     if (st == TIMBRE_OK)
         st = tb_take_file_heal(worker, err);
-    return st == TIMBRE_OK ? tb_take_recover(worker, err) : st;
+    return st == TIMBRE_OK ? tb_take_recover(worker, true, err) : st;
 }
 
 static tb_status start_http(tb_worker *worker, tb_doors *doors, tb_error *err)

@@ -675,7 +675,7 @@ static void doctor_checks_everything(void **state)
     assert_int_equal(result.exit_code, 0);
     json_t *answer = parse(result.out);
     assert_true(json_is_true(json_object_get(answer, "ok")));
-    assert_int_equal(json_array_size(json_object_get(answer, "checks")), 14);
+    assert_int_equal(json_array_size(json_object_get(answer, "checks")), 16);
     json_decref(answer);
     program_run(&home, &result, "doctor", "--soundfont", "absent.sf2", NULL);
     assert_int_equal(result.exit_code, 1);
