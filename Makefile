@@ -67,9 +67,11 @@ smoke:
 	@tools/build $(BUILD) $(OPTIONS)
 	@tools/riffusion-smoke $(BUILD)/cli/timbre
 
-#: make run-worker   the worker in the foreground (not built yet)
+#: make run-worker   build, and run the worker in the foreground; SERVE= options of timbre serve
 run-worker:
-	@tools/part worker/meson.build "the worker" $(BUILD)/cli/timbre serve
+	@tools/setup run build
+	@tools/build $(BUILD) $(OPTIONS)
+	@$(BUILD)/cli/timbre serve $(SERVE)
 
 #: make golden       regenerate reference vectors and show what changed
 golden:
