@@ -21,6 +21,37 @@ static tb_status execute(tb_store *store, const char *sql, const char *doing, tb
     return code == SQLITE_OK ? TIMBRE_OK : tb_store_explain(store, code, doing, err);
 }
 
+static tb_status read_schema_version(tb_store *store, int *version, tb_error *err)
+{
+    static const char sql[] = "PRAGMA user_version";
+    sqlite3_stmt *s = tb_store_prepare(store, sql, err);
+    if (s == NULL)
+        return err->code;
+    tb_status st = tb_store_step(store, s, err);
+    if (st == TIMBRE_OK)
+        *version = sqlite3_column_int(s, 0);
+    (void)sqlite3_reset(s);
+    return st;
+}
+
+/* A database that has tables and no version of ours is another program's, and stays as it is. */
+static tb_status require_ours(tb_store *store, const char *path, tb_error *err)
+{
+    static const char sql[] = "SELECT count(*) FROM sqlite_master";
+    int version = 0;
+    tb_status st = read_schema_version(store, &version, err);
+    sqlite3_stmt *s = st == TIMBRE_OK ? tb_store_prepare(store, sql, err) : NULL;
+    if (s == NULL)
+        return st == TIMBRE_OK ? err->code : st;
+    st = tb_store_step(store, s, err);
+    if (st == TIMBRE_OK && version == 0 && sqlite3_column_int(s, 0) > 0) {
+        st = tb_fail(err, TIMBRE_BAD_FILE, "'%.200s' is a database of another program", path);
+        tb_fix(err, "move it away, or use another data folder");
+    }
+    (void)sqlite3_reset(s);
+    return st;
+}
+
 /*
  * Exclusive locking keeps every other process out and the WAL index in memory; with the one
  * connection it also keeps clear of the WAL-reset bug of SQLite before 3.51.3.
@@ -36,21 +67,14 @@ static tb_status set_up(tb_store *store, const char *path, tb_error *err)
     char doing[200];
     (void)snprintf(doing, sizeof doing, "cannot open the store '%.160s'", path);
     tb_status st = TIMBRE_OK;
-    for (size_t i = 0; st == TIMBRE_OK && i < sizeof pragmas / sizeof pragmas[0]; i++)
+    for (size_t i = 0; st == TIMBRE_OK && i < sizeof pragmas / sizeof pragmas[0]; i++) {
         st = execute(store, pragmas[i], doing, err);
-    return st;
-}
-
-static tb_status read_schema_version(tb_store *store, int *version, tb_error *err)
-{
-    static const char sql[] = "PRAGMA user_version";
-    sqlite3_stmt *s = tb_store_prepare(store, sql, err);
-    if (s == NULL)
-        return err->code;
-    tb_status st = tb_store_step(store, s, err);
-    if (st == TIMBRE_OK)
-        *version = sqlite3_column_int(s, 0);
-    (void)sqlite3_reset(s);
+        if (st == TIMBRE_OK && i == 0) { /* locked, and not yet changed */
+            st = require_ours(store, path, err);
+            if (st != TIMBRE_OK)
+                tb_error_name(err, path);
+        }
+    }
     return st;
 }
 

@@ -256,6 +256,21 @@ static void a_file_of_another_kind_stays_as_it_is(void **state)
     assert_memory_equal(text, after, sizeof text);
 }
 
+static void a_database_of_another_program_is_left_alone(void **state)
+{
+    (void)state;
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open("theirs.db", &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "CREATE TABLE theirs (x)", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    assert_int_equal(open_other("theirs.db"), TIMBRE_BAD_FILE);
+    assert_non_null(strstr(err.message, "theirs.db"));
+    assert_int_equal(sqlite3_open("theirs.db", &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "INSERT INTO theirs VALUES (1)", NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+}
+
 static void a_newer_schema_is_refused(void **state)
 {
     (void)state;
@@ -312,6 +327,7 @@ int main(void)
         WITH_STORE(the_same_bytes_are_one_input),
         WITH_STORE(one_process_at_a_time),
         cmocka_unit_test(a_file_of_another_kind_stays_as_it_is),
+        cmocka_unit_test(a_database_of_another_program_is_left_alone),
         cmocka_unit_test(a_newer_schema_is_refused),
         WITH_STORE(a_damaged_store_is_found),
         cmocka_unit_test(the_folder_may_be_behind_a_link),
