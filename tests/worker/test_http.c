@@ -148,9 +148,9 @@ static int ask_long(const served *s, const char *before, size_t n, const char *a
 {
     char *text = calloc(1, strlen(before) + n + strlen(after) + 1);
     assert_non_null(text);
-    strcpy(text, before);
+    memcpy(text, before, strlen(before));
     memset(text + strlen(before), 'a', n);
-    strcpy(text + strlen(before) + n, after);
+    memcpy(text + strlen(before) + n, after, strlen(after));
     int status = ask(s, text, answer);
     free(text);
     return status;
