@@ -21,7 +21,8 @@ static void check(bool is_right)
 static void try_path(const char *text)
 {
     bool is_plain = tb_uri_path_is_plain(text, strlen(text));
-    check(!is_plain || (text[0] == '/' && strstr(text, "..") != text + 1));
+    size_t n = strlen(text);
+    check(!is_plain || (text[0] == '/' && (n < 3 || strcmp(text + n - 3, "/..") != 0)));
     check(!is_plain || (strstr(text, "//") == NULL && strchr(text, '%') == NULL));
     check(!is_plain || strstr(text, "/../") == NULL);
 }
