@@ -89,6 +89,27 @@ static const tb_option play_options[] = {
     {.name = "volume", .setting = "play.volume", .value_name = "N", .help = "volume in percent"},
 };
 
+static const tb_option export_options[] = {
+    {.name = "output",
+     .short_name = 'o',
+     .rule = {TB_VALUE_FILE},
+     .value_name = "FILE",
+     .help = "the file to write; its ending chooses the format"},
+    {.name = "format",
+     .short_name = 'f',
+     .words = timbre_audio_formats,
+     .value_name = "FORMAT",
+     .default_text = "mp3",
+     .help = "kind of file, where -o does not say it"},
+    {.name = "title",
+     .rule = {TB_VALUE_TEXT},
+     .value_name = "TEXT",
+     .help = "title for players; without it the one of FILE"},
+    {.name = "force", .help = "overwrite"},
+    OPTION_JSON,
+    OPTION_DATA_DIR,
+};
+
 static const tb_option config_options[] = {
     {.name = "origin", .help = "list: also say where each value comes from"},
     OPTION_JSON,
@@ -154,6 +175,21 @@ static const char *const show_text[] = {
 static const char *const play_text[] = {
     "Plays an audio file through the machine's sound output. In a terminal: space pauses, the "
     "left and right arrows move by 5 seconds (with shift by 1 second), q ends.",
+    NULL};
+
+static const char *const export_text[] = {
+    "Writes a take, or any sound file, as another kind of file: wav, flac, ogg, opus or mp3, with "
+    "16 "
+    "bit samples. The recipe and the title go along, in each of them, so that generate --from "
+    "takes "
+    "the result. Prints the path of the file.",
+    "FILE may be the number of a take in the history, '#12', or last. Without -o the file stands "
+    "in "
+    "the current folder and has the title given with --title as its name, else the name of FILE. A "
+    "file that exists is not overwritten without --force.",
+    "Opus and MP3 do not have every rate. A sound with another one is brought to 48 kHz with "
+    "libsamplerate's best quality, and a line says so. The file is read back before it appears: "
+    "recipe and title are the same, and the length is, but for the padding of lossy formats.",
     NULL};
 
 static const char *const config_text[] = {
@@ -277,6 +313,7 @@ static const tb_command table[] = {
                    "ten of each song, the same ones each time"},
                   {"timbre sample-clips-batch --audio-dir songs --output-dir clips",
                    "the same in riffusion's words, one of each"}},
+     .is_minor = true,
      .run = tb_cmd_sample_clips},
     {.name = "print-exif",
      .summary = "print the spectrogram parameters in an image",
@@ -288,6 +325,7 @@ static const tb_command table[] = {
      .n_options = LENGTH(print_exif_options),
      .examples = {{"timbre print-exif song.png", "one a line, as riffusion prints them"},
                   {"timbre print-exif song.png --json", "the same for programs"}},
+     .is_minor = true,
      .run = tb_cmd_print_exif},
     {.name = "spectrogram",
      .summary = "look at a sound",
@@ -359,6 +397,19 @@ static const tb_command table[] = {
                   {"timbre takes star last", "keep the newest when old ones go"},
                   {"timbre takes path '#12'", "where the file of take 12 is"}},
      .run = tb_cmd_takes},
+    {.name = "export",
+     .summary = "write a take as another kind of file",
+     .operands = "FILE|#N|last",
+     .operand_kind = TB_OPERAND_AUDIO,
+     .max_operands = 1,
+     .text = export_text,
+     .options = export_options,
+     .n_options = LENGTH(export_options),
+     .examples = {{"timbre export take.wav -o take.flac", "the same samples, half the size"},
+                  {"timbre export last --format opus --title \"Rain at night\"",
+                   "rain-at-night.opus, here"},
+                  {"timbre export '#12' -o rain.mp3", "a take by its number in timbre takes"}},
+     .run = tb_cmd_export},
     {.name = "config",
      .summary = "show and change the settings",
      .operands = "[ACTION [KEY [VALUE]]]",
@@ -392,6 +443,7 @@ static const tb_command table[] = {
      .survives_bad_settings = true,
      .examples = {{"source <(timbre completion bash)", "for this shell"},
                   {"timbre completion fish > ~/.config/fish/completions/timbre.fish", "for good"}},
+     .is_minor = true,
      .run = tb_cmd_completion},
     {.name = "version",
      .summary = "print the version",

@@ -50,6 +50,7 @@ typedef struct tb_command {
     const tb_option *options; /* its own; see tb_command_options for all */
     size_t n_options;
     bool has_fields;            /* also takes a flag for each field of a request */
+    bool is_minor;              /* not in the program's short help, which has to fit a screen */
     bool survives_bad_settings; /* runs with built-in values when the settings are wrong */
     tb_example examples[TB_EXAMPLES_MAX]; /* at least two; ends with a NULL line */
     int (*run)(struct tb_app *app);       /* returns the exit code */
@@ -77,6 +78,7 @@ int tb_cmd_models(struct tb_app *app);
 int tb_cmd_serve(struct tb_app *app);
 int tb_cmd_jobs(struct tb_app *app);
 int tb_cmd_takes(struct tb_app *app);
+int tb_cmd_export(struct tb_app *app);
 int tb_cmd_config(struct tb_app *app);
 int tb_cmd_doctor(struct tb_app *app);
 int tb_cmd_completion(struct tb_app *app);

@@ -93,6 +93,8 @@ static void print_short_program(FILE *out)
           "usage: timbre COMMAND [ARGUMENTS]\n",
           out);
     for (size_t i = 0; i < n; i++) {
+        if (commands[i].is_minor)
+            continue;
         char tag[TAG_COLUMNS];
         const tb_alias *alias = &commands[i].aliases[0];
         bool is_plain = alias->name != NULL && alias->option == NULL; /* the same and no more */
@@ -101,7 +103,7 @@ static void print_short_program(FILE *out)
         print_row(out, TAG_COLUMNS, tag, commands[i].summary);
     }
     print_global_names(out);
-    fputs("More: timbre help COMMAND; all options: timbre --help\n", out);
+    fputs("More: timbre help COMMAND; all commands and options: timbre --help\n", out);
 }
 
 int tb_help_print_short(FILE *out, const tb_command *command)

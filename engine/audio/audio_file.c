@@ -12,15 +12,18 @@
 #include <unistd.h>
 
 #include "engine/audio/audio_format.h"
+#include "engine/audio/id3.h"
 #include "engine/audio/memory_file.h"
 #include "engine/base/hash.h"
 #include "engine/base/limits.h"
+#include "engine/base/utf8.h"
 
 struct timbre_audio {
     SNDFILE *sf;
     SF_INFO info;
     tb_memory_file memory; /* when opened from memory */
     char *recipe;          /* owned; NULL: none */
+    char *title;           /* owned; NULL: none */
 };
 
 static bool is_recipe(const char *text, size_t len_bytes)
@@ -63,6 +66,41 @@ static char *recipe_from_chunk(SNDFILE *sf)
     return copy_if_recipe(data, chunk.datalen);
 }
 
+static char *copy_title(const char *text, size_t len_bytes)
+{
+    if (len_bytes == 0 || len_bytes > TB_TITLE_READ_MAX_BYTES ||
+        tb_utf8_check(text, len_bytes) != len_bytes)
+        return NULL;
+    return strndup(text, len_bytes);
+}
+
+/* What the tag of an MP3 says goes before what libsndfile makes of it. */
+static void take_id3(timbre_audio *audio, const unsigned char *bytes, size_t len_bytes)
+{
+    tb_id3_texts texts;
+    tb_id3_read(bytes, len_bytes, &texts);
+    if (texts.title != NULL)
+        audio->title = copy_title(texts.title, texts.title_bytes);
+    if (texts.recipe != NULL)
+        audio->recipe = copy_if_recipe(texts.recipe, texts.recipe_bytes);
+}
+
+/* A tag over the limit, with pictures in it, is read as far as that; failures are none of ours, as
+ * libsndfile meets them too. */
+static void take_id3_of_file(timbre_audio *audio, int fd)
+{
+    unsigned char header[TB_ID3_HEADER_BYTES];
+    if (pread(fd, header, sizeof header, 0) != (ssize_t)sizeof header)
+        return;
+    size_t size = tb_id3_size(header, sizeof header);
+    size = size < TB_ID3_MAX_BYTES ? size : TB_ID3_MAX_BYTES;
+    unsigned char *tag = size == 0 ? NULL : malloc(size);
+    ssize_t n = tag == NULL ? 0 : pread(fd, tag, size, 0);
+    if (n > 0)
+        take_id3(audio, tag, (size_t)n);
+    free(tag);
+}
+
 static char *find_recipe(SNDFILE *sf)
 {
     char *recipe = recipe_from_chunk(sf);
@@ -90,7 +128,11 @@ static tb_status finish_open(timbre_audio *audio, const char *name, timbre_audio
         timbre_audio_close(audio);
         return st;
     }
-    audio->recipe = find_recipe(audio->sf);
+    if (audio->recipe == NULL)
+        audio->recipe = find_recipe(audio->sf);
+    const char *title = audio->title == NULL ? sf_get_string(audio->sf, SF_STR_TITLE) : NULL;
+    if (title != NULL)
+        audio->title = copy_title(title, strlen(title));
     *out = audio;
     return TIMBRE_OK;
 }
@@ -114,6 +156,7 @@ tb_status timbre_audio_open(const char *path, timbre_audio **out, tb_error *err)
         close(fd);
         return st;
     }
+    take_id3_of_file(audio, fd);
     audio->sf = sf_open_fd(fd, SFM_READ, &audio->info, SF_TRUE); /* closes fd, also on failure */
     return finish_open(audio, path, out, err);
 }
@@ -128,6 +171,7 @@ tb_status tb_audio_open_memory(const unsigned char *bytes, size_t len_bytes, tim
         return st;
     /* never written: the callbacks see writable == false */
     audio->memory = (tb_memory_file){.bytes = (unsigned char *)(uintptr_t)bytes, .len = len_bytes};
+    take_id3(audio, bytes, len_bytes);
     audio->sf = sf_open_virtual(&tb_memory_file_io, SFM_READ, &audio->info, &audio->memory);
     return finish_open(audio, "memory", out, err);
 }
@@ -139,6 +183,7 @@ void timbre_audio_close(timbre_audio *audio)
     if (audio->sf != NULL)
         sf_close(audio->sf);
     free(audio->recipe);
+    free(audio->title);
     free(audio);
 }
 
@@ -209,6 +254,11 @@ const char *timbre_audio_recipe(const timbre_audio *audio)
     return audio->recipe;
 }
 
+const char *timbre_audio_title(const timbre_audio *audio)
+{
+    return audio->title;
+}
+
 tb_status timbre_audio_read(timbre_audio *audio, float *out, int64_t n_frames, int64_t *n_read,
                             tb_error *err)
 {
@@ -246,6 +296,24 @@ static tb_status verify_samples(timbre_audio *audio, const tb_audio_spec *spec, 
     return TIMBRE_OK;
 }
 
+static tb_status verify_recipe(const timbre_audio *audio, const tb_audio_spec *spec, tb_error *err)
+{
+    if (spec->recipe != NULL && (audio->recipe == NULL || strcmp(audio->recipe, spec->recipe) != 0))
+        return tb_fail(err, TIMBRE_VERIFY_FAILED,
+                       "the recipe read back differs from the one meant");
+    return TIMBRE_OK;
+}
+
+tb_status tb_audio_verify_texts(const timbre_audio *audio, const tb_audio_spec *spec, tb_error *err)
+{
+    char title[TB_AUDIO_TITLE_MAX_BYTES + 1];
+    tb_audio_title_cut(spec->title, title);
+    if (title[0] != '\0' && (audio->title == NULL || strcmp(audio->title, title) != 0))
+        return tb_fail(err, TIMBRE_VERIFY_FAILED, "the title read back is '%s' instead of '%s'",
+                       audio->title == NULL ? "" : audio->title, title);
+    return verify_recipe(audio, spec, err);
+}
+
 static tb_status verify_facts(const timbre_audio *audio, const tb_audio_spec *spec, tb_error *err)
 {
     const SF_INFO *info = &audio->info;
@@ -255,10 +323,7 @@ static tb_status verify_facts(const timbre_audio *audio, const tb_audio_spec *sp
                        "read back %lld frames, %d channels, %d Hz instead of %lld, %d, %d",
                        (long long)info->frames, info->channels, info->samplerate,
                        (long long)spec->n_frames, spec->n_channels, spec->rate_hz);
-    if (spec->recipe != NULL && (audio->recipe == NULL || strcmp(audio->recipe, spec->recipe) != 0))
-        return tb_fail(err, TIMBRE_VERIFY_FAILED,
-                       "the recipe read back differs from the one meant");
-    return TIMBRE_OK;
+    return verify_recipe(audio, spec, err);
 }
 
 tb_status tb_audio_verify(timbre_audio *audio, const tb_audio_spec *spec, const int16_t *pcm,

@@ -1,6 +1,7 @@
 /*
  * Audio files read from disk and memory, with the recipe inside: WAV in a chunk 'tmbr', the others
- * in their comment. What was written is read back here before it is shown.
+ * an MP3 in its tag (id3.h), the
+ * others in their comment. What was written is read back here before it is shown.
  */
 #ifndef TB_AUDIO_AUDIO_FILE_H
 #define TB_AUDIO_AUDIO_FILE_H
@@ -38,6 +39,10 @@ TB_MUST_USE tb_status tb_audio_verify_hash(timbre_audio *audio, const tb_audio_s
  * on this machine. Finer samples are rounded by libsndfile. */
 TB_MUST_USE tb_status tb_audio_hash_pcm(timbre_audio *audio, char hex[TB_SHA256_HEX_BYTES],
                                         tb_error *err);
+
+/* Title and recipe are those of the spec, as far as it has any: VERIFY_FAILED. */
+TB_MUST_USE tb_status tb_audio_verify_texts(const timbre_audio *audio, const tb_audio_spec *spec,
+                                            tb_error *err);
 
 /* Bits of integer samples: 8, 16, 24 or 32; 0 for floating point and lossy formats. */
 int tb_audio_sample_bits(const timbre_audio *audio);

@@ -7,6 +7,7 @@
 #include "engine/audio/audio_writer.h"
 #include "engine/base/limits.h"
 #include "engine/base/path.h"
+#include "engine/base/utf8.h"
 
 /* In a WAV the recipe has a chunk of its own: libsndfile 1.2.0 loses comments over 2,043 bytes. */
 static tb_status put_recipe_chunk(SNDFILE *sf, const char *recipe, tb_error *err)
@@ -69,7 +70,7 @@ static const tb_audio_format formats[] = {
      .rates_hz = mp3_rates,
      .max_channels = 2,
      .quality = 0.8, /* LAME's V2, about 190 kbit/s in stereo */
-     .put_recipe = put_recipe_comment},
+     .has_id3 = true},
 };
 
 enum { N_FORMATS = sizeof formats / sizeof *formats };
@@ -114,6 +115,23 @@ static tb_status fail_rate(const tb_audio_format *format, int rate_hz, tb_error 
                            format->name, rate_hz, possible);
     tb_fix(err, "choose another format: wav and flac keep %d Hz", rate_hz);
     return st;
+}
+
+int tb_audio_format_rate(const tb_audio_format *format, int rate_hz)
+{
+    int highest = rate_hz;
+    for (const int *rate = format->rates_hz; rate != NULL && *rate != 0; rate++) {
+        if (*rate == rate_hz)
+            return rate_hz;
+        highest = *rate;
+    }
+    return highest;
+}
+
+void tb_audio_title_cut(const char *title, char out[TB_AUDIO_TITLE_MAX_BYTES + 1])
+{
+    snprintf(out, TB_AUDIO_TITLE_MAX_BYTES + 1, "%s", title == NULL ? "" : title);
+    out[tb_utf8_check(out, strlen(out))] = '\0';
 }
 
 static tb_status check_rate(const tb_audio_format *format, int rate_hz, tb_error *err)

@@ -18,8 +18,18 @@ typedef struct tb_audio_format {
     int max_rate_hz, max_channels;
     int64_t max_bytes; /* of samples; 0: no limit */
     double quality;    /* 0..1 of what is lossy */
+    bool has_id3;      /* texts stand in a tag of ours before libsndfile's bytes (id3.h) */
+    /* NULL with has_id3 */
     tb_status (*put_recipe)(SNDFILE *sf, const char *recipe, tb_error *err);
 } tb_audio_format;
+
+enum { TB_AUDIO_TITLE_MAX_BYTES = 200 };
+
+/* The title as a file keeps it: UTF-8, cut at a character; "" for NULL. */
+void tb_audio_title_cut(const char *title, char out[TB_AUDIO_TITLE_MAX_BYTES + 1]);
+/* The rate to write a sound of rate_hz with: that one where the format can have it, else the
+ * highest of those that it knows. */
+int tb_audio_format_rate(const tb_audio_format *format, int rate_hz);
 
 /* By its name, in small letters; NULL when there is none. */
 const tb_audio_format *tb_audio_format_find(const char *name);

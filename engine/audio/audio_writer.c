@@ -8,15 +8,17 @@
 #include <unistd.h>
 
 #include "engine/audio/audio_format.h"
+#include "engine/audio/id3.h"
 #include "engine/audio/memory_file.h"
-#include "engine/base/utf8.h"
+#include "engine/base/str.h"
 
 enum { BLOCK_SAMPLES = 16384 }; /* libsndfile's Ogg encoders take no long blocks */
 
 /* A descriptor for libsndfile that remembers why a write failed. */
 typedef struct {
     int fd;
-    int failed; /* errno, or 0 */
+    int failed;       /* errno, or 0 */
+    sf_count_t start; /* where libsndfile's part of the file begins, after our tag */
 } fd_file;
 
 struct tb_audio_writer {
@@ -25,17 +27,22 @@ struct tb_audio_writer {
     fd_file file;
     tb_memory_file memory; /* when it goes there: file.fd is -1 */
     tb_audio_spec spec;    /* n_frames: so far; no texts */
+    tb_str tag;            /* what stands before libsndfile's bytes */
 };
 
 static sf_count_t get_length(void *user)
 {
     struct stat info;
-    return fstat(((fd_file *)user)->fd, &info) == 0 ? (sf_count_t)info.st_size : -1;
+    const fd_file *file = user;
+    return fstat(file->fd, &info) == 0 ? (sf_count_t)info.st_size - file->start : -1;
 }
 
 static sf_count_t seek_to(sf_count_t offset, int whence, void *user)
 {
-    return (sf_count_t)lseek(((fd_file *)user)->fd, (off_t)offset, whence);
+    const fd_file *file = user;
+    off_t from = whence == SEEK_SET ? (off_t)file->start : 0;
+    off_t at = lseek(file->fd, from + (off_t)offset, whence);
+    return at < 0 ? -1 : (sf_count_t)at - file->start;
 }
 
 static sf_count_t read_from(void *out, sf_count_t count, void *user)
@@ -66,7 +73,7 @@ static sf_count_t write_to(const void *in, sf_count_t count, void *user)
 
 static sf_count_t tell(void *user)
 {
-    return (sf_count_t)lseek(((fd_file *)user)->fd, 0, SEEK_CUR);
+    return seek_to(0, SEEK_CUR, user);
 }
 
 static SF_VIRTUAL_IO fd_file_io = {
@@ -83,21 +90,32 @@ static tb_status fail_write(const tb_audio_writer *w, tb_error *err)
                    sf_strerror(w->sf));
 }
 
-/* At most 200 bytes of `text`, cut at a character. */
-static void cut_title(const char *text, char out[201])
-{
-    snprintf(out, 201, "%s", text);
-    out[tb_utf8_check(out, strlen(out))] = '\0';
-}
-
 static tb_status put_texts(tb_audio_writer *w, const tb_audio_spec *spec, tb_error *err)
 {
-    char title[201] = "";
-    if (spec->title != NULL)
-        cut_title(spec->title, title);
+    char title[TB_AUDIO_TITLE_MAX_BYTES + 1];
+    if (w->format->has_id3)
+        return TIMBRE_OK;
+    tb_audio_title_cut(spec->title, title);
     if (title[0] != '\0')
         (void)sf_set_string(w->sf, SF_STR_TITLE, title); /* a help for players, not the recipe */
     return spec->recipe == NULL ? TIMBRE_OK : w->format->put_recipe(w->sf, spec->recipe, err);
+}
+
+/* What goes before libsndfile's bytes: kept for a file in memory, written to a descriptor. */
+static tb_status put_tag(tb_audio_writer *w, const tb_audio_spec *spec, tb_error *err)
+{
+    char title[TB_AUDIO_TITLE_MAX_BYTES + 1];
+    tb_audio_title_cut(spec->title, title);
+    if (!w->format->has_id3 || (title[0] == '\0' && spec->recipe == NULL))
+        return TIMBRE_OK;
+    tb_id3_write(title[0] != '\0' ? title : NULL, spec->recipe, "Timbre", &w->tag);
+    if (w->tag.failed)
+        return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the tag of the %s", w->format->name);
+    if (w->file.fd < 0)
+        return TIMBRE_OK;
+    w->file.start = (sf_count_t)w->tag.len;
+    return write_to(w->tag.bytes, w->file.start, &w->file) == w->file.start ? TIMBRE_OK
+                                                                            : fail_write(w, err);
 }
 
 static void set_quality(tb_audio_writer *w)
@@ -129,6 +147,11 @@ static tb_status open_writer(const tb_audio_spec *spec, int fd, tb_audio_writer 
         .format = w->format->name, .rate_hz = spec->rate_hz, .n_channels = spec->n_channels};
     SF_INFO info = {
         .samplerate = spec->rate_hz, .channels = spec->n_channels, .format = w->format->sf_format};
+    st = put_tag(w, spec, err);
+    if (st != TIMBRE_OK) {
+        tb_audio_writer_abort(w);
+        return st;
+    }
     w->sf = fd < 0 ? sf_open_virtual(&tb_memory_file_io, SFM_WRITE, &info, &w->memory)
                    : sf_open_virtual(&fd_file_io, SFM_WRITE, &info, &w->file);
     if (w->sf == NULL) {
@@ -199,7 +222,27 @@ void tb_audio_writer_abort(tb_audio_writer *w)
     if (w->sf != NULL)
         sf_close(w->sf);
     free(w->memory.bytes);
+    tb_str_deinit(&w->tag);
     free(w);
+}
+
+/* The whole file as the caller's own. */
+static tb_status take_memory(tb_audio_writer *w, unsigned char **bytes, size_t *len_bytes,
+                             tb_error *err)
+{
+    size_t tag_bytes = w->tag.len;
+    unsigned char *whole = w->memory.bytes;
+    if (tag_bytes > 0) {
+        whole = realloc(whole, w->memory.len + tag_bytes);
+        if (whole == NULL)
+            return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the encoded %s", w->format->name);
+        memmove(whole + tag_bytes, whole, w->memory.len);
+        memcpy(whole, w->tag.bytes, tag_bytes);
+    }
+    w->memory.bytes = NULL;
+    *bytes = whole;
+    *len_bytes = w->memory.len + tag_bytes;
+    return TIMBRE_OK;
 }
 
 tb_status tb_audio_encode(const tb_audio_spec *spec, const int16_t *pcm, unsigned char **bytes,
@@ -212,11 +255,8 @@ tb_status tb_audio_encode(const tb_audio_spec *spec, const int16_t *pcm, unsigne
     st = tb_audio_writer_append(w, pcm, spec->n_frames, err);
     if (st == TIMBRE_OK)
         st = end_file(w, err);
-    if (st == TIMBRE_OK) {
-        *bytes = w->memory.bytes;
-        *len_bytes = w->memory.len;
-        w->memory.bytes = NULL;
-    }
+    if (st == TIMBRE_OK)
+        st = take_memory(w, bytes, len_bytes, err);
     tb_audio_writer_abort(w);
     return st;
 }

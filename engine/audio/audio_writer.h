@@ -1,7 +1,7 @@
 /*
  * Audio files written block by block, to a file that has no name yet or to memory; the one encoder
  * behind takes and clips. Formats: wav and flac (exact, with the recipe), ogg, opus, mp3 (for
- * sharing; with the recipe too, in their comment).
+ * sharing; with the recipe too, in their comment or tag).
  */
 #ifndef TB_AUDIO_AUDIO_WRITER_H
 #define TB_AUDIO_AUDIO_WRITER_H

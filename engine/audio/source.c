@@ -46,14 +46,15 @@ static tb_status check_file(const timbre_audio_info *file, tb_error *err)
     return TIMBRE_OK;
 }
 
-static tb_status open_resampler(tb_source *s, tb_error *err)
+static tb_status open_resampler(tb_source *s, bool is_best, tb_error *err)
 {
     s->ratio = (double)s->info.rate_hz / s->info.file_rate_hz;
     if (!src_is_valid_ratio(s->ratio))
         return tb_fail(err, TIMBRE_UNSUPPORTED, "%d Hz cannot be brought to %d Hz: over 256 times",
                        s->info.file_rate_hz, s->info.rate_hz);
     int failed;
-    s->resampler = src_new(SRC_SINC_MEDIUM_QUALITY, s->info.n_channels, &failed);
+    s->resampler = src_new(is_best ? SRC_SINC_BEST_QUALITY : SRC_SINC_MEDIUM_QUALITY,
+                           s->info.n_channels, &failed);
     return s->resampler != NULL ? TIMBRE_OK
                                 : tb_fail(err, TIMBRE_NO_MEMORY, "no resampler for %d channels: %s",
                                           s->info.n_channels, src_strerror(failed));
@@ -90,7 +91,8 @@ static tb_status prepare(tb_source *s, const tb_source_spec *spec, tb_error *err
     s->resampled.frames = new_frames(s->info.n_channels);
     if (s->raw == NULL || s->converted.frames == NULL || s->resampled.frames == NULL)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory to read %d channels", s->file.n_channels);
-    return s->info.rate_hz == s->info.file_rate_hz ? TIMBRE_OK : open_resampler(s, err);
+    return s->info.rate_hz == s->info.file_rate_hz ? TIMBRE_OK
+                                                   : open_resampler(s, spec->is_best, err);
 }
 
 tb_status tb_source_new(timbre_audio *audio, const tb_source_spec *spec, tb_source **out,

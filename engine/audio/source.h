@@ -5,6 +5,7 @@
 #ifndef TB_AUDIO_SOURCE_H
 #define TB_AUDIO_SOURCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "engine/base/error.h"
@@ -15,6 +16,7 @@ typedef struct tb_source tb_source;
 typedef struct tb_source_spec {
     int n_channels; /* 1, 2; 0: the file's own */
     int rate_hz;    /* 0: the file's own */
+    bool is_best;   /* SINC_BEST, for sound that is listened to, instead of SINC_MEDIUM */
 } tb_source_spec;
 
 typedef struct tb_source_info {

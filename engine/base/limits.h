@@ -11,6 +11,8 @@ enum {
     TB_PROMPT_MAX_BYTES = 1024,            /* UTF-8 bytes of a prompt or negative prompt */
     TB_MODEL_ID_MAX_BYTES = 1024,          /* a name, or the path of a folder or file */
     TB_RECIPE_MAX_BYTES = 8 * 1024,        /* ASCII JSON inside an audio file */
+    TB_ID3_MAX_BYTES = 256 * 1024,         /* of an MP3's tag that are looked through */
+    TB_TITLE_READ_MAX_BYTES = 4 * 1024,    /* a title inside an audio file */
     TB_STDIN_PROMPT_MAX_BYTES = 64 * 1024, /* read from standard input before it is refused */
     TB_SIDECAR_MAX_BYTES = 64 * 1024,
     TB_SETTINGS_MAX_BYTES = 256 * 1024,

@@ -107,6 +107,8 @@ static tb_status read_back(const tb_sound_target *target, const tb_audio_spec *s
     timbre_audio *audio = NULL;
     timbre_audio_info info = {.struct_size = sizeof info};
     tb_status st = timbre_audio_open(path, &audio, err);
+    if (st == TIMBRE_OK)
+        st = tb_audio_verify_texts(audio, spec, err);
     if (st == TIMBRE_OK && tb_audio_format_is_exact(target->format)) {
         st = tb_audio_verify_hash(audio, spec, target->pcm_sha256, err);
     } else if (st == TIMBRE_OK) {

@@ -33,6 +33,8 @@ void timbre_audio_get_info(const timbre_audio *audio, timbre_audio_info *info);
 /* The recipe inside the file as JSON, or NULL when there is none (or none that can be trusted to be
  * one: not JSON, over 8 KiB). Valid until close. */
 const char *timbre_audio_recipe(const timbre_audio *audio);
+/* The title inside the file, UTF-8, or NULL when there is none. Valid until close. */
+const char *timbre_audio_title(const timbre_audio *audio);
 /* Read up to n_frames interleaved float frames (-1..1) at the position; *n_read < n_frames at the
  * end. */
 TIMBRE_MUST_USE timbre_status timbre_audio_read(timbre_audio *audio, float *out, int64_t n_frames,
@@ -42,9 +44,12 @@ TIMBRE_MUST_USE timbre_status timbre_audio_seek(timbre_audio *audio, int64_t fra
 
 /*
  * Write the sound of a file as another one, whose ending says the format (timbre_audio_formats): 16
- * bit samples, the recipe of the old file where it has one, and a title (UTF-8; NULL: none). The
- * file is read back and appears whole. UNSUPPORTED: the format has no such rate, such as Opus at
- * 44.1 kHz. EXISTS unless replace; CANCELLED; what timbre_audio_open says.
+ * bit samples, the recipe of the old file where it has one, and a title (UTF-8, at most 200 bytes
+ * are kept; NULL: the old file's; "": none). A rate that Opus or MP3 cannot have, such as 44.1 kHz
+ * in Opus, becomes 48 kHz. The file is read back (recipe and title are the same, the length within
+ * the codec's padding, and the samples too where the format is exact) and appears whole or not at
+ * all. UNSUPPORTED: the format cannot have so many channels. EXISTS unless replace; CANCELLED; what
+ * timbre_audio_open says.
  */
 TIMBRE_MUST_USE timbre_status timbre_audio_convert(const char *audio_path, const char *output,
                                                    const char *title, int replace,

@@ -69,7 +69,7 @@ static void short_help_cuts_no_text(void **state)
     tb_command_options(NULL, &globals);
     program_run(&home, &result, "-h", NULL);
     for (size_t i = 0; i < n; i++)
-        assert_non_null(strstr(result.out, commands[i].summary));
+        assert_true((strstr(result.out, commands[i].summary) != NULL) == !commands[i].is_minor);
     for (size_t i = 0; i < globals.n; i++)
         if (globals.items[i].name != NULL)
             assert_non_null(strstr(result.out, globals.items[i].name));
