@@ -12,25 +12,58 @@
 #include "cli/file_kind.h"
 #include "cli/signals.h"
 #include "cli/text.h"
+#include "engine/base/limits.h"
 #include "engine/base/path.h"
 #include "engine/base/str.h"
-#include "engine/pipeline/take_name.h"
+#include "engine/base/utf8.h"
 #include "timbre/audio.h"
+#include "timbre/engine.h"
+#include "timbre/request.h"
 #include "timbre/spectrogram.h"
 
 #define FORMAT_DEFAULT "mp3" /* what other people's devices play */
 
-/* Name in the current folder: of the title, else that of the source without its ending. */
-static char *default_output(const char *source, const char *title, const char *format)
+/* Names of takes and of exports are made of words in the same way. */
+static tb_status name_of_title(const char *title, char **name, tb_error *err)
 {
-    char slug[41];
-    if (title != NULL && title[0] != '\0') {
-        tb_take_name_slug(title, slug);
-        return tb_strf("%s.%s", slug, format);
-    }
+    timbre_request *request = NULL;
+    tb_status st = timbre_request_new(&request, err);
+    if (st == TIMBRE_OK)
+        st = timbre_request_set(request, "prompt", title, err);
+    if (st == TIMBRE_OK)
+        st = timbre_expand_name("{slug}", request, 0, name, err);
+    timbre_request_free(request);
+    return st;
+}
+
+/* Name in the current folder: of the title, else that of the source without its ending. */
+static tb_status default_output(const char *source, const char *title, const char *format,
+                                char **out, tb_error *err)
+{
     const char *name = tb_path_name(source), *ending = tb_ending_of(source);
     size_t length = ending[0] == '\0' ? strlen(name) : (size_t)(ending - 1 - name);
-    return tb_strf("%.*s.%s", (int)length, name, format);
+    char *slug = NULL;
+    if (title != NULL && title[0] != '\0') {
+        tb_status st = name_of_title(title, &slug, err);
+        if (st != TIMBRE_OK)
+            return st;
+        name = slug;
+        length = strlen(slug);
+    }
+    *out = tb_strf("%.*s.%s", (int)length, name, format);
+    free(slug);
+    return *out != NULL ? TIMBRE_OK : tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
+}
+
+static tb_status check_title(const char *title, tb_error *err)
+{
+    size_t length = title == NULL ? 0 : strlen(title);
+    if (length > TB_TITLE_MAX_BYTES)
+        return tb_fail(err, TIMBRE_BAD_INPUT, "title of %zu bytes exceeds %d", length,
+                       TB_TITLE_MAX_BYTES);
+    if (length > 0 && tb_utf8_check(title, length) != length)
+        return tb_fail(err, TIMBRE_BAD_INPUT, "the title is not UTF-8");
+    return TIMBRE_OK;
 }
 
 /* -o as it is, with an ending where it has none of a format; --format and the ending agree. */
@@ -54,9 +87,8 @@ static tb_status choose_output(const tb_app *app, const char *source, char **out
     const char *format = tb_args_value(&app->args, "format");
     if (output != NULL)
         return named_output(output, format, out, err);
-    *out = default_output(source, tb_args_value(&app->args, "title"),
-                          format != NULL ? format : FORMAT_DEFAULT);
-    return *out != NULL ? TIMBRE_OK : tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
+    return default_output(source, tb_args_value(&app->args, "title"),
+                          format != NULL ? format : FORMAT_DEFAULT, out, err);
 }
 
 static tb_status rate_of(const char *path, int *rate_hz, tb_error *err)
@@ -102,7 +134,9 @@ static tb_status export(tb_app *app, const char *source, tb_error *err)
 {
     char *output = NULL;
     int rate_hz = 0; /* before the source may be written over */
-    tb_status st = tb_codec_check_input(source, "sound", err);
+    tb_status st = check_title(tb_args_value(&app->args, "title"), err);
+    if (st == TIMBRE_OK)
+        st = tb_codec_check_input(source, "sound", err);
     if (st == TIMBRE_OK)
         st = tb_file_kind_want_sound(source, err);
     if (st == TIMBRE_OK)

@@ -306,7 +306,7 @@ static tb_status verify_recipe(const timbre_audio *audio, const tb_audio_spec *s
 
 tb_status tb_audio_verify_texts(const timbre_audio *audio, const tb_audio_spec *spec, tb_error *err)
 {
-    char title[TB_AUDIO_TITLE_MAX_BYTES + 1];
+    char title[TB_TITLE_MAX_BYTES + 1];
     tb_audio_title_cut(spec->title, title);
     if (title[0] != '\0' && (audio->title == NULL || strcmp(audio->title, title) != 0))
         return tb_fail(err, TIMBRE_VERIFY_FAILED, "the title read back is '%s' instead of '%s'",

@@ -128,9 +128,9 @@ int tb_audio_format_rate(const tb_audio_format *format, int rate_hz)
     return highest;
 }
 
-void tb_audio_title_cut(const char *title, char out[TB_AUDIO_TITLE_MAX_BYTES + 1])
+void tb_audio_title_cut(const char *title, char out[TB_TITLE_MAX_BYTES + 1])
 {
-    snprintf(out, TB_AUDIO_TITLE_MAX_BYTES + 1, "%s", title == NULL ? "" : title);
+    snprintf(out, TB_TITLE_MAX_BYTES + 1, "%s", title == NULL ? "" : title);
     out[tb_utf8_check(out, strlen(out))] = '\0';
 }
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "engine/base/error.h"
+#include "engine/base/limits.h"
 
 #define TB_AUDIO_RECIPE_CHUNK "tmbr" /* of a WAV */
 
@@ -23,10 +24,8 @@ typedef struct tb_audio_format {
     tb_status (*put_recipe)(SNDFILE *sf, const char *recipe, tb_error *err);
 } tb_audio_format;
 
-enum { TB_AUDIO_TITLE_MAX_BYTES = 200 };
-
 /* The title as a file keeps it: UTF-8, cut at a character; "" for NULL. */
-void tb_audio_title_cut(const char *title, char out[TB_AUDIO_TITLE_MAX_BYTES + 1]);
+void tb_audio_title_cut(const char *title, char out[TB_TITLE_MAX_BYTES + 1]);
 /* The rate to write a sound of rate_hz with: that one where the format can have it, else the
  * highest of those that it knows. */
 int tb_audio_format_rate(const tb_audio_format *format, int rate_hz);

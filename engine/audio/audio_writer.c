@@ -92,7 +92,7 @@ static tb_status fail_write(const tb_audio_writer *w, tb_error *err)
 
 static tb_status put_texts(tb_audio_writer *w, const tb_audio_spec *spec, tb_error *err)
 {
-    char title[TB_AUDIO_TITLE_MAX_BYTES + 1];
+    char title[TB_TITLE_MAX_BYTES + 1];
     if (w->format->has_id3)
         return TIMBRE_OK;
     tb_audio_title_cut(spec->title, title);
@@ -104,7 +104,7 @@ static tb_status put_texts(tb_audio_writer *w, const tb_audio_spec *spec, tb_err
 /* What goes before libsndfile's bytes: kept for a file in memory, written to a descriptor. */
 static tb_status put_tag(tb_audio_writer *w, const tb_audio_spec *spec, tb_error *err)
 {
-    char title[TB_AUDIO_TITLE_MAX_BYTES + 1];
+    char title[TB_TITLE_MAX_BYTES + 1];
     tb_audio_title_cut(spec->title, title);
     if (!w->format->has_id3 || (title[0] == '\0' && spec->recipe == NULL))
         return TIMBRE_OK;

@@ -12,6 +12,7 @@ enum {
     TB_MODEL_ID_MAX_BYTES = 1024,          /* a name, or the path of a folder or file */
     TB_RECIPE_MAX_BYTES = 8 * 1024,        /* ASCII JSON inside an audio file */
     TB_ID3_MAX_BYTES = 256 * 1024,         /* of an MP3's tag that are looked through */
+    TB_TITLE_MAX_BYTES = 200,              /* a title that is written into one */
     TB_TITLE_READ_MAX_BYTES = 4 * 1024,    /* a title inside an audio file */
     TB_STDIN_PROMPT_MAX_BYTES = 64 * 1024, /* read from standard input before it is refused */
     TB_SIDECAR_MAX_BYTES = 64 * 1024,

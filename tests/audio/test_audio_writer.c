@@ -126,6 +126,45 @@ static void every_format_is_read_back(void **state)
     }
 }
 
+/* Title and recipe with all that is hard on a tag: as long as they may be, in UTF-8, with quotes.
+ * In a file and in memory. */
+static void every_format_keeps_long_texts_exactly(void **state)
+{
+    (void)state;
+    static const char start[] = "{\"timbre\":1,\"p\":\"\xc3\xa4 \\\"q\\\" \xe6\xbc\xa2";
+    static char longest[TB_RECIPE_MAX_BYTES + 1], title[TB_TITLE_MAX_BYTES + 1];
+    memset(longest, 'x', TB_RECIPE_MAX_BYTES);
+    memcpy(longest, start, sizeof start - 1);
+    memcpy(longest + TB_RECIPE_MAX_BYTES - 2, "\"}", 2);
+    memset(title, '=', TB_TITLE_MAX_BYTES);
+    memcpy(title, "Gl\xc3\xa4ser \"\xe6\xbc\xa2\" \\ \xf0\x9f\x8e\xb9", 20);
+    for (int k = 0; k < 10; k++) {
+        tb_audio_spec spec = spec_of(tb_audio_formats()[k / 2]);
+        unsigned char *bytes = NULL;
+        size_t len;
+        timbre_audio *audio;
+        tb_error err = {0};
+        spec.recipe = longest;
+        spec.title = title;
+        if (k % 2 == 0) {
+            assert_int_equal(write_file("x", &spec, 1000, NULL), TIMBRE_OK);
+            assert_int_equal(timbre_audio_open("x", &audio, NULL), TIMBRE_OK);
+        } else {
+            spec.n_frames = N_FRAMES;
+            assert_int_equal(tb_audio_encode(&spec, pcm, &bytes, &len, NULL), TIMBRE_OK);
+            assert_int_equal(tb_audio_open_memory(bytes, len, &audio, NULL), TIMBRE_OK);
+        }
+        if (tb_audio_verify_texts(audio, &spec, &err) != TIMBRE_OK)
+            fail_msg("%s: %s", spec.format, err.message);
+        assert_string_equal(timbre_audio_title(audio), title);
+        assert_string_equal(timbre_audio_recipe(audio), longest);
+        spec.title = "another";
+        assert_int_equal(tb_audio_verify_texts(audio, &spec, NULL), TIMBRE_VERIFY_FAILED);
+        timbre_audio_close(audio);
+        free(bytes);
+    }
+}
+
 static void the_hash_tells_each_difference(void **state)
 {
     (void)state;
@@ -250,6 +289,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_give_the_bytes_of_one_piece),
         cmocka_unit_test(every_format_is_read_back),
+        cmocka_unit_test(every_format_keeps_long_texts_exactly),
         cmocka_unit_test(the_hash_tells_each_difference),
         cmocka_unit_test(what_a_format_cannot_have_is_named),
         cmocka_unit_test(odd_rates_and_channels_are_written_exactly),
