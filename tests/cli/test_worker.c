@@ -238,6 +238,15 @@ static void a_take_has_a_number_a_star_and_a_trash(void **state)
     char number[24];
     snprintf(number, sizeof number, "#%d",
              (int)json_integer_value(json_object_get(take, "number")));
+    const char *const refs[] = {"last", number};
+    for (int i = 0; i < 2; i++) {
+        program_run(&home, &result, "export", refs[i], "-o", "bells.ogg", "--force", NULL);
+        assert_int_equal(result.exit_code, 0);
+        assert_string_equal(result.out, "bells.ogg\n");
+        program_run(&home, &result, "show", "bells.ogg", NULL);
+        assert_non_null(strstr(result.out, "bells"));
+        assert_int_equal(remove("bells.ogg"), 0);
+    }
     json_decref(found);
     program_run(&home, &result, "takes", "rm", number, NULL);
     assert_says(0, "timbre takes restore");
