@@ -30,6 +30,7 @@ typedef struct tb_app {
     bool is_utf8;        /* the locale's encoding */
     bool has_color[3];   /* by file descriptor; 1 and 2 are used */
     FILE *log;           /* NULL: none */
+    char *take_title;    /* owned: that of the last such take in the history; NULL: none */
     char *take_paths[2]; /* owned: files that arguments such as "#12" mean; NULL: none */
 } tb_app;
 

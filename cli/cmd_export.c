@@ -81,14 +81,21 @@ static tb_status named_output(const char *output, const char *format, char **out
     return *out != NULL ? TIMBRE_OK : tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
 }
 
+/* The one given, else that of the history; NULL: what stands in the file. */
+static const char *title_of(const tb_app *app)
+{
+    const char *title = tb_args_value(&app->args, "title");
+    return title != NULL ? title : app->take_title;
+}
+
 static tb_status choose_output(const tb_app *app, const char *source, char **out, tb_error *err)
 {
     const char *output = tb_args_value(&app->args, "output");
     const char *format = tb_args_value(&app->args, "format");
     if (output != NULL)
         return named_output(output, format, out, err);
-    return default_output(source, tb_args_value(&app->args, "title"),
-                          format != NULL ? format : FORMAT_DEFAULT, out, err);
+    return default_output(source, title_of(app), format != NULL ? format : FORMAT_DEFAULT, out,
+                          err);
 }
 
 static tb_status rate_of(const char *path, int *rate_hz, tb_error *err)
@@ -144,8 +151,8 @@ static tb_status export(tb_app *app, const char *source, tb_error *err)
     if (st == TIMBRE_OK)
         st = choose_output(app, source, &output, err);
     if (st == TIMBRE_OK)
-        st = timbre_audio_convert(source, output, tb_args_value(&app->args, "title"),
-                                  tb_args_has(&app->args, "force"), tb_signals_cancel(), err);
+        st = timbre_audio_convert(source, output, title_of(app), tb_args_has(&app->args, "force"),
+                                  tb_signals_cancel(), err);
     if (st == TIMBRE_OK)
         st = report(app, source, rate_hz, output, err);
     free(output);

@@ -104,7 +104,7 @@ static const tb_option export_options[] = {
     {.name = "title",
      .rule = {TB_VALUE_TEXT},
      .value_name = "TEXT",
-     .help = "title for players; without it the one of FILE"},
+     .help = "title for players; without it the one it has"},
     {.name = "force", .help = "overwrite"},
     OPTION_JSON,
     OPTION_DATA_DIR,
@@ -185,7 +185,8 @@ static const char *const export_text[] = {
     "the result. Prints the path of the file.",
     "FILE may be the number of a take in the history, '#12', or last. Without -o the file stands "
     "in "
-    "the current folder and has the title given with --title as its name, else the name of FILE. A "
+    "the current folder and is named after --title, else after the take's title in the history, "
+    "else after FILE. A "
     "file that exists is not overwritten without --force.",
     "Opus and MP3 do not have every rate. A sound with another one is brought to 48 kHz with "
     "libsamplerate's best quality, and a line says so. The file is read back before it appears: "

@@ -119,6 +119,7 @@ int main(int argc, char **argv)
     int code = run(&app, argc, argv);
     tb_args_deinit(&app.args);
     tb_settings_deinit(&app.settings);
+    free(app.take_title);
     for (size_t i = 0; i < sizeof app.take_paths / sizeof *app.take_paths; i++)
         free(app.take_paths[i]);
     if (app.log != NULL)

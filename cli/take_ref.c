@@ -57,6 +57,10 @@ tb_status tb_take_ref_resolve(tb_app *app, const char *text, char **path, tb_err
         st = tb_client_call(&client, "GET", address, NULL, NULL, &take, err);
     if (st == TIMBRE_OK)
         st = take_path(take, path, err);
+    if (st == TIMBRE_OK && tb_member_text(take, "title")[0] != '\0') {
+        free(app->take_title);
+        app->take_title = tb_strdup(tb_member_text(take, "title")); /* NULL: as if it had none */
+    }
     json_decref(take);
     tb_client_close(&client);
     free(address);

@@ -7,7 +7,8 @@
 /*
  * The file that `text` means, owned (free): `text` itself unless it is "#N" or "last" and no file
  * here has that name. Asks the worker of the data folder, and starts one. BAD_INPUT: the worker is
- * another machine's. GONE: with its reason.
+ * another machine's. GONE: with its reason. app->take_title becomes the
+ * take's title in the history, where somebody gave it one.
  */
 TB_MUST_USE tb_status tb_take_ref_resolve(tb_app *app, const char *text, char **path,
                                           tb_error *err);

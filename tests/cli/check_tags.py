@@ -1,14 +1,16 @@
 """Title and recipe of a file as an independent reader sees them: check_tags.py FILE TEXTS.
 
-TEXTS is a JSON file with "title" and "recipe". Needs Debian's python3-mutagen; exit code 77 without.
+TEXTS is a JSON file with "title" and "recipe". Needs Debian's python3-mutagen; without it the
+exit code is 77.
 """
 
+import importlib
 import json
 import sys
 from pathlib import Path
 
 try:
-    import mutagen
+    mutagen = importlib.import_module("mutagen")
 except ImportError:
     sys.exit(77)
 

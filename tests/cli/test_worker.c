@@ -238,6 +238,9 @@ static void a_take_has_a_number_a_star_and_a_trash(void **state)
     char number[24];
     snprintf(number, sizeof number, "#%d",
              (int)json_integer_value(json_object_get(take, "number")));
+    program_run(&home, &result, "export", number, NULL);
+    assert_string_equal(result.out, "my-bells.mp3\n");
+    assert_int_equal(remove("my-bells.mp3"), 0);
     const char *const refs[] = {"last", number};
     for (int i = 0; i < 2; i++) {
         program_run(&home, &result, "export", refs[i], "-o", "bells.ogg", "--force", NULL);

@@ -344,7 +344,7 @@ def paths() -> Json:
                     TAKE,
                     query(
                         "format",
-                        "as which file, with its recipe; Opus and MP3 at 48 kHz where they lack the rate",
+                        "as which file, with its recipe; Opus at 48 kHz where it lacks the rate",
                         type="string",
                         enum=["wav", "flac", "ogg", "mp3", "opus"],
                     ),
