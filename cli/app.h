@@ -26,11 +26,13 @@ typedef struct tb_app {
     tb_settings settings;
     tb_error settings_error; /* code OK when the settings are right */
     bool is_quiet, is_verbose;
-    bool wants_json;     /* errors also go to standard output as JSON */
-    bool is_utf8;        /* the locale's encoding */
-    bool has_color[3];   /* by file descriptor; 1 and 2 are used */
-    FILE *log;           /* NULL: none */
-    char *take_title;    /* owned: that of the last such take in the history; NULL: none */
+    bool wants_json;   /* errors also go to standard output as JSON */
+    bool is_utf8;      /* the locale's encoding */
+    bool has_color[3]; /* by file descriptor; 1 and 2 are used */
+    FILE *log;         /* NULL: none */
+    char *take_title;  /* owned: that of the last such take in the history; NULL: none */
+    const struct timbre_cancel
+        *cancel;         /* of what a worker's client waits for; NULL: the signals' */
     char *take_paths[2]; /* owned: files that arguments such as "#12" mean; NULL: none */
 } tb_app;
 

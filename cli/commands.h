@@ -78,6 +78,7 @@ int tb_cmd_models(struct tb_app *app);
 int tb_cmd_serve(struct tb_app *app);
 int tb_cmd_jobs(struct tb_app *app);
 int tb_cmd_takes(struct tb_app *app);
+int tb_cmd_chat(struct tb_app *app);
 int tb_cmd_export(struct tb_app *app);
 int tb_cmd_config(struct tb_app *app);
 int tb_cmd_doctor(struct tb_app *app);

@@ -90,7 +90,7 @@ static void print_short_program(FILE *out)
     size_t n;
     const tb_command *commands = tb_commands(&n);
     fputs("timbre generate \"lo-fi piano over gentle rain\"\ntimbre play take.wav\n\n"
-          "usage: timbre COMMAND [ARGUMENTS]\n",
+          "usage: timbre [COMMAND [ARGUMENTS]]     without: the studio, in a terminal\n",
           out);
     for (size_t i = 0; i < n; i++) {
         if (commands[i].is_minor)

@@ -15,6 +15,7 @@
 #include "cli/meter.h"
 #include "cli/signals.h"
 #include "cli/take_ref.h"
+#include "cli/tui/tui.h"
 #include "worker/worker.h"
 
 static bool is_set(const char *variable)
@@ -68,12 +69,21 @@ static int run_command(tb_app *app)
     if (failed != 0)
         return failed;
     show_warnings(app);
-    if (app->settings_error.code != TIMBRE_OK && !command->survives_bad_settings)
+    bool survives = command != NULL && command->survives_bad_settings;
+    if (app->settings_error.code != TIMBRE_OK && !survives)
         return tb_app_fail(app, &app->settings_error);
+    if (command == NULL)
+        return tb_studio_run(app);
     tb_error err = {0};
     if (tb_take_ref_apply(app, &err) != TIMBRE_OK)
         return tb_app_fail(app, &err);
     return command->run(app);
+}
+
+/* Without a command, in a terminal that can show it. */
+static bool opens_studio(void)
+{
+    return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && tb_terminal_can_draw();
 }
 
 /* What needs no settings: help and version. -1 when it is none of these. */
@@ -86,7 +96,7 @@ static int answer_early(tb_app *app)
         return tb_help_print(app, args->command);
     if (args->wants_short_help)
         return tb_help_print_short(stdout, args->command);
-    if (args->command != NULL)
+    if (args->command != NULL || opens_studio())
         return -1;
     (void)tb_help_print_short(stderr, NULL);
     return timbre_status_exit_code(TIMBRE_BAD_INPUT);
@@ -113,6 +123,9 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], TB_GENERATOR_ARGUMENT) == 0)
         return tb_generator_main();
+    char chat[] = "chat";
+    if (argc > 1 && strcmp(argv[1], "--plain") == 0) /* the studio's other form */
+        argv[1] = chat;
     (void)setlocale(LC_CTYPE, ""); /* numbers stay in the C locale */
     tb_signals_init();
     tb_app app = {0};

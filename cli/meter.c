@@ -10,6 +10,8 @@
 
 static const double BAR_PERIOD_S = 0.05;
 static const double LINE_PERIOD_S = 5.0;
+static const double SENTENCE_MIN_S = 1.0;
+static const double SENTENCE_MAX_S = 10.0;
 
 static tb_meter_mode mode_of(const tb_app *app)
 {
@@ -40,6 +42,12 @@ void tb_meter_init(tb_meter *meter, const tb_app *app)
 void tb_meter_init_json(tb_meter *meter, FILE *out)
 {
     *meter = (tb_meter){.mode = TB_METER_JSON, .out = out, .i_stage = -1};
+}
+
+void tb_meter_init_sentences(tb_meter *meter, const tb_app *app)
+{
+    *meter = (tb_meter){
+        .mode = app->is_quiet ? TB_METER_NONE : TB_METER_SENTENCES, .out = stderr, .i_stage = -1};
 }
 
 bool tb_terminal_can_draw(void)
@@ -138,9 +146,28 @@ static void print_event(FILE *out, const timbre_progress *p, bool is_new_stage)
     (void)fflush(out);
 }
 
+static void say_progress(tb_meter *m, const timbre_progress *p)
+{
+    double since_s = p->elapsed_s - m->said_s;
+    int tenths = (int)(p->fraction * 10);
+    bool is_due = tenths > m->said_tenths ? since_s >= SENTENCE_MIN_S : since_s >= SENTENCE_MAX_S;
+    if (!is_due)
+        return;
+    m->said_s = p->elapsed_s;
+    m->said_tenths = tenths;
+    fprintf(m->out, "timbre: %d percent", (int)(p->fraction * 100));
+    if (p->fraction >= 0.05)
+        fprintf(m->out, ", about %d s left",
+                (int)(p->elapsed_s * (1 - p->fraction) / p->fraction + 0.5));
+    fputs("\n", m->out);
+    (void)fflush(m->out);
+}
+
 void tb_meter_update(tb_meter *m, const timbre_progress *p)
 {
-    if (m->mode == TB_METER_NONE)
+    if (m->mode == TB_METER_SENTENCES)
+        say_progress(m, p);
+    if (m->mode == TB_METER_NONE || m->mode == TB_METER_SENTENCES)
         return;
     double now_s = tb_clock_seconds();
     bool is_new_stage = p->i_stage != m->i_stage;
@@ -172,4 +199,6 @@ void tb_meter_clear(tb_meter *m)
     tb_meter_hide(m);
     m->i_stage = -1;
     m->stopped_s = 0;
+    m->said_s = 0;
+    m->said_tenths = 0;
 }

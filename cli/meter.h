@@ -1,6 +1,6 @@
 /*
- * Progress of a generation on standard error: a bar on a terminal, lines in a log, JSON for a
- * program. Shows only what the engine reports.
+ * Progress of a generation on standard error: a bar on a terminal, lines in a log, sentences for
+ * who listens, JSON for a program. Shows only what the engine reports.
  */
 #ifndef TB_CLI_METER_H
 #define TB_CLI_METER_H
@@ -15,6 +15,7 @@ typedef enum tb_meter_mode {
     TB_METER_NONE,
     TB_METER_BAR,
     TB_METER_LINES,
+    TB_METER_SENTENCES,
     TB_METER_JSON
 } tb_meter_mode;
 
@@ -27,6 +28,8 @@ typedef struct tb_meter {
     double shown_s;    /* monotonic time of the last draw */
     double stopped_s;  /* for which the process was stopped: not counted as work */
     int drawn_columns; /* width of the bar's line */
+    double said_s;     /* of the take, at the last sentence */
+    int said_tenths;   /* done by then */
 } tb_meter;
 
 /* Mode from --progress, settings and whether standard error is a terminal. */
@@ -36,6 +39,10 @@ void tb_meter_update(tb_meter *meter, const timbre_progress *progress);
 void tb_meter_hide(tb_meter *meter);
 /* Wipe the bar and begin anew, for the next take. */
 void tb_meter_clear(tb_meter *meter);
+
+/* A sentence on standard error for each tenth, or after 10 s; at most one a second, so that a short
+ * take is made in silence. None where the program is quiet. */
+void tb_meter_init_sentences(tb_meter *meter, const tb_app *app);
 
 /* The same as JSON lines on `out`, for --events and --progress json: "stage" when one begins, then
  * "progress". */

@@ -97,11 +97,12 @@ static void add_command_list(tb_page *page)
 
 static void add_program(tb_page *page)
 {
-    tb_page_add(page, TB_BLOCK_SYNOPSIS, "", "COMMAND [ARGUMENTS]");
+    tb_page_add(page, TB_BLOCK_SYNOPSIS, "", "[COMMAND [ARGUMENTS]]");
     tb_page_add(page, TB_BLOCK_HEADING, "", "DESCRIPTION");
     tb_page_add(
         page, TB_BLOCK_TEXT, "",
-        "Timbre turns a sentence into sound, on this machine and without a network. The result "
+        "Timbre turns a sentence into sound, on this machine and without a network. Without a "
+        "command, in a terminal, it opens the studio, a workspace in the full screen. The result "
         "of a command goes to standard output; progress, warnings and hints go to standard "
         "error.");
     tb_page_add(page, TB_BLOCK_TEXT, "",

@@ -7,10 +7,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/keys.h"
 #include "cli/meter.h"
 #include "cli/player.h"
 #include "cli/signals.h"
+#include "cli/tui/input.h"
 #include "timbre/audio.h"
 
 enum { CHUNK_FRAMES = 4096, TICK_MS = 20, TICKS_PER_LINE = 5 };
@@ -24,10 +24,10 @@ typedef struct {
     int64_t chunk_at, chunk_len; /* frames of it that are written, and that it holds */
     int64_t base_frame;          /* place in the file where the player's count began */
     float gain;
-    bool loops, at_end, is_paused, is_done;
+    bool is_plain, loops, at_end, is_paused, is_done;
     bool has_keys, has_line;
     int drawn_columns; /* width of the line; 0: none stands there */
-    tb_keys keys;
+    tb_decoder decoder;
     bool is_saved; /* saved_terminal is the terminal as it was found */
     struct termios saved_terminal;
 } playing;
@@ -86,20 +86,18 @@ static void toggle_pause(playing *p)
     tb_player_pause(p->player, p->is_paused);
 }
 
-static tb_status on_key(playing *p, const char *key, tb_error *err)
+static tb_status on_key(playing *p, tb_key key, tb_error *err)
 {
-    static const struct {
-        const char *sequence;
-        double seconds;
-    } moves[] = {{"\033[C", 5},     {"\033[D", -5}, {"\033[1;2C", 1},
-                 {"\033[1;2D", -1}, {"\033OC", 5},  {"\033OD", -5}};
-    for (size_t i = 0; i < sizeof moves / sizeof moves[0]; i++)
-        if (strcmp(key, moves[i].sequence) == 0)
-            return move_to(p, current_frame(p) + (int64_t)(moves[i].seconds * p->info.rate_hz),
-                           err);
-    if (strcmp(key, " ") == 0)
+    bool is_arrow = key.code == TB_KEY_LEFT || key.code == TB_KEY_RIGHT;
+    double seconds = key.mods & TB_MOD_SHIFT ? 1 : 5;
+    if (is_arrow)
+        return move_to(p,
+                       current_frame(p) + (int64_t)((key.code == TB_KEY_LEFT ? -seconds : seconds) *
+                                                    p->info.rate_hz),
+                       err);
+    if (key.code == ' ')
         toggle_pause(p);
-    p->is_done = p->is_done || strcmp(key, "q") == 0;
+    p->is_done = p->is_done || key.code == 'q';
     return TIMBRE_OK;
 }
 
@@ -107,18 +105,21 @@ static tb_status on_key(playing *p, const char *key, tb_error *err)
 static tb_status wait_for_keys(playing *p, tb_error *err)
 {
     struct pollfd input = {.fd = p->has_keys ? STDIN_FILENO : -1, .events = POLLIN};
-    if (poll(&input, 1, TICK_MS) <= 0)
-        return TIMBRE_OK;
-    char bytes[32], key[TB_KEY_MAX_BYTES];
-    ssize_t n = read(STDIN_FILENO, bytes, sizeof bytes);
-    if (n <= 0) {
+    bool is_late = poll(&input, 1, TICK_MS) <= 0;
+    char bytes[32];
+    ssize_t n = is_late ? 0 : read(STDIN_FILENO, bytes, sizeof bytes);
+    if (!is_late && n <= 0)
         p->has_keys = p->has_keys && n < 0;
-        return TIMBRE_OK;
-    }
+    if (n > 0)
+        tb_decoder_push(&p->decoder, bytes, (size_t)n);
     tb_status st = TIMBRE_OK;
-    tb_keys_push(&p->keys, bytes, (size_t)n);
-    while (st == TIMBRE_OK && !p->is_done && tb_keys_next(&p->keys, key))
-        st = on_key(p, key, err);
+    while (st == TIMBRE_OK && !p->is_done) {
+        tb_input next = tb_decoder_next(&p->decoder, is_late);
+        if (next.kind == TB_INPUT_NONE)
+            break;
+        if (next.kind == TB_INPUT_KEY)
+            st = on_key(p, next.key, err);
+    }
     return st;
 }
 
@@ -155,6 +156,8 @@ static void show_line(playing *p)
 static void take_terminal(playing *p)
 {
     p->has_keys = false;
+    if (p->is_plain)
+        return;
     p->has_line = isatty(STDERR_FILENO) && tb_terminal_can_draw() && !p->app->is_quiet;
     if (!isatty(STDIN_FILENO) || tcgetpgrp(STDIN_FILENO) != getpgrp())
         return;
@@ -244,6 +247,7 @@ static tb_status open_all(playing *p, const char *path, const tb_play_options *o
 tb_status tb_play_file(tb_app *app, const char *path, const tb_play_options *options, tb_error *err)
 {
     playing p = {.app = app,
+                 .is_plain = options->is_plain,
                  .loops = options->loops,
                  .gain = (float)(tb_settings_number(&app->settings, "play.volume") / 100)};
     tb_status st = open_all(&p, path, options, err);

@@ -7,6 +7,7 @@
 typedef struct tb_play_options {
     double start_s;
     bool loops;
+    bool is_plain; /* no line and no keys: what is typed is for somebody else */
 } tb_play_options;
 
 /* CANCELLED when a signal ended it; q is a normal end. NO_AUDIO_OUTPUT. */

@@ -251,6 +251,11 @@ int64_t tb_player_write(tb_player *p, const float *frames, int64_t n_frames)
     return n_frames;
 }
 
+int64_t tb_player_pending(const tb_player *p)
+{
+    return atomic_load(&p->n_written) - tb_player_position(p);
+}
+
 void tb_player_drop(tb_player *p)
 {
     atomic_store(&p->n_taken, 0);
@@ -319,6 +324,12 @@ int64_t tb_player_write(tb_player *player, const float *frames, int64_t n_frames
 {
     (void)player, (void)frames;
     return n_frames;
+}
+
+int64_t tb_player_pending(const tb_player *player)
+{
+    (void)player;
+    return 0;
 }
 
 void tb_player_drop(tb_player *player)

@@ -26,6 +26,8 @@ void tb_player_close(tb_player *player);
 
 /* Put up to n_frames interleaved frames into the ring; how many fitted. Never blocks. */
 int64_t tb_player_write(tb_player *player, const float *frames, int64_t n_frames);
+/* Frames that were written and not heard yet. */
+int64_t tb_player_pending(const tb_player *player);
 /* Forget what was written and not heard, for a seek. Only while paused. */
 void tb_player_drop(tb_player *player);
 /* Whether everything written was heard. */

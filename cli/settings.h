@@ -32,13 +32,14 @@ typedef enum tb_origin {
     TB_ORIGIN_FLAG,
 } tb_origin;
 
-enum { TB_SETTINGS_MAX = 24 };
+enum { TB_SETTINGS_MAX = 32 };
 
 typedef struct tb_settings {
     char *text[TB_SETTINGS_MAX];  /* owned; NULL: built in */
     char *where[TB_SETTINGS_MAX]; /* owned: "FILE:LINE", the variable or the flag; NULL: built in */
     tb_origin origin[TB_SETTINGS_MAX];
     char *user_path; /* owned: the file that `config set` writes; NULL: no home folder */
+    tb_str keys;     /* of [keys]: "FILE:LINE\tNAME\tKEYS\n", the strongest last */
     tb_str warnings; /* one a line */
 } tb_settings;
 

@@ -138,6 +138,14 @@ const timbre_cancel *tb_signals_cancel(void)
     return &cancel_flag;
 }
 
+bool tb_signals_forget_interrupt(void)
+{
+    int interrupt = SIGINT;
+    if (atomic_compare_exchange_strong(&first_signal, &interrupt, 0))
+        timbre_cancel_reset(&cancel_flag);
+    return first_signal == 0;
+}
+
 int tb_signals_caught(void)
 {
     return first_signal;

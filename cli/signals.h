@@ -36,6 +36,9 @@ double tb_signals_stop(void);
 bool tb_signals_take_continued(void);
 
 const timbre_cancel *tb_signals_cancel(void);
+/* Ctrl-C ended one piece of work and not the program: forget it. False: another signal asks for
+ * more. */
+bool tb_signals_forget_interrupt(void);
 /* The first signal caught (SIGALRM: the time limit), or 0. */
 int tb_signals_caught(void);
 

@@ -139,4 +139,21 @@ static const char *const takes_text[] = {
     "is started; it ends by itself.",
     NULL};
 
+static const tb_option chat_options[] = {OPTION_JSON, OPTION_WORKER, OPTION_API_KEY_FILE,
+                                         OPTION_DATA_DIR};
+
+static const char *const chat_text[] = {
+    "Reads prompts, one a line, and prints the path of each take that the worker makes of them. "
+    "For screen readers, pipes and terminals that cannot draw: progress is told in sentences, and "
+    "nothing moves the cursor. In a terminal that can do so the line is edited as in a shell, and "
+    "arrow up finds earlier prompts.",
+    "A line that begins with / is a command: /help shows them all. Options are the settings to "
+    "begin with; a command of the same name changes one (/length 20), shows it (/length) or takes "
+    "it back (/length off).",
+    "Ctrl-C cancels the take that is being made, or ends the program where nothing was typed. It "
+    "also ends with its input; then the exit code is 1 when the last take failed and the input "
+    "was no terminal. With --json each take is one JSON object in a line, and what commands show "
+    "goes to standard error. Where no worker runs, one is started; it ends by itself.",
+    NULL};
+
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "engine/base/condition.h"
 #include "engine/base/str.h"
 #include "worker/service.h"
 
@@ -29,18 +30,11 @@ struct tb_feed {
 
 tb_status tb_feed_new(tb_feed **out, tb_error *err)
 {
-    pthread_condattr_t attributes;
     *out = calloc(1, sizeof **out);
     if (*out == NULL)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the feed");
-    pthread_condattr_init(&attributes);
-#ifndef __APPLE__ /* which has only the wall clock here: a jump of it makes one wait short or long \
-                   */
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-#endif
     pthread_mutex_init(&(*out)->mutex, NULL);
-    pthread_cond_init(&(*out)->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    tb_condition_init(&(*out)->changed);
     return TIMBRE_OK;
 }
 
@@ -164,30 +158,13 @@ int64_t tb_feed_count(tb_feed *feed)
     return count;
 }
 
-static struct timespec deadline_in(int timeout_ms)
-{
-    struct timespec at;
-#ifdef __APPLE__
-    clock_gettime(CLOCK_REALTIME, &at);
-#else
-    clock_gettime(CLOCK_MONOTONIC, &at);
-#endif
-    at.tv_sec += timeout_ms / 1000;
-    at.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
-    return at;
-}
-
 int64_t tb_feed_wait(tb_feed *feed, int64_t seen, int timeout_ms)
 {
-    struct timespec until = deadline_in(timeout_ms);
+    struct timespec until = tb_condition_deadline(timeout_ms);
     pthread_mutex_lock(&feed->mutex);
-    int woken = 0;
-    while (feed->count == seen && !feed->is_stopped && woken == 0)
-        woken = pthread_cond_timedwait(&feed->changed, &feed->mutex, &until);
+    bool is_in_time = true;
+    while (feed->count == seen && !feed->is_stopped && is_in_time)
+        is_in_time = tb_condition_wait(&feed->changed, &feed->mutex, &until);
     int64_t count = feed->count;
     pthread_mutex_unlock(&feed->mutex);
     return count;

@@ -115,6 +115,7 @@ static json_t *wait_for_work(generator *g)
 static void on_progress(const timbre_progress *p, void *user)
 {
     generator *g = user;
+    TB_GENERATOR_STEP_HOOK(p);
     double now_s = tb_clock_seconds();
     if (p->i_stage == g->i_stage && now_s - g->progress_s < PROGRESS_MS / 1e3)
         return;

@@ -59,3 +59,19 @@ tb_status tb_generator_hook(const char *prompt, timbre_progress_fn progress, voi
         return dawdle(prompt + strlen("test-slow"), prompt[5] == 'd', progress, user, cancel, err);
     return TIMBRE_OK;
 }
+
+/* The sampler reports within a step too; of 20 steps each is one twentieth. */
+void tb_generator_hook_step(const timbre_progress *progress)
+{
+    enum { STEPS = 20 };
+    static double told; /* one generator, one thread */
+    const char *ms = getenv("TIMBRE_TEST_STEP_MS");
+    if (ms == NULL || strcmp(progress->stage, "denoise") != 0)
+        return;
+    if (progress->stage_fraction < told)
+        told = 0;
+    if (progress->stage_fraction - told < 0.999 / STEPS)
+        return;
+    told = progress->stage_fraction;
+    sleep_ms(strtol(ms, NULL, 10));
+}

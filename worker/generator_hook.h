@@ -20,7 +20,12 @@
 TB_MUST_USE tb_status tb_generator_hook(const char *prompt, timbre_progress_fn progress, void *user,
                                         const timbre_cancel *cancel, tb_error *err);
 #define TB_GENERATOR_HOOK tb_generator_hook
+/* TIMBRE_TEST_STEP_MS in the environment: each of 20 steps of the stage denoise takes so much
+ * longer, so that those of a tiny model can be watched. */
+void tb_generator_hook_step(const timbre_progress *progress);
+#define TB_GENERATOR_STEP_HOOK tb_generator_hook_step
 #else
+#define TB_GENERATOR_STEP_HOOK(progress)                       (void)(progress)
 #define TB_GENERATOR_HOOK(prompt, progress, user, cancel, err) TIMBRE_OK
 #endif
 

@@ -116,7 +116,7 @@ static tb_status find_socket(tb_app *app, tb_client_how how, tb_client *client, 
 
 tb_status tb_client_open(tb_app *app, tb_client_how how, tb_client *client, tb_error *err)
 {
-    *client = (tb_client){.cancel = tb_signals_cancel()};
+    *client = (tb_client){.cancel = app->cancel != NULL ? app->cancel : tb_signals_cancel()};
     const char *url = tb_settings_text(&app->settings, "worker.url");
     tb_status st = find_key(app, client, err);
     if (st == TIMBRE_OK)

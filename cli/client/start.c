@@ -110,16 +110,17 @@ static int spawn(char *const argv[], const char *program, const char *log, pid_t
 }
 
 /* A worker that ends because another one was faster is no failure while that one answers. */
-static tb_status wait_until_it_answers(pid_t pid, const char *socket_path, const char *log,
-                                       off_t from, tb_error *err)
+static tb_status wait_until_it_answers(const tb_app *app, pid_t pid, const char *socket_path,
+                                       const char *log, off_t from, tb_error *err)
 {
     double until_s = tb_clock_seconds() + START_MAX_S;
+    const timbre_cancel *cancel = app->cancel != NULL ? app->cancel : tb_signals_cancel();
     while (!tb_worker_answers(socket_path)) {
         int status = 0;
         bool has_ended = waitpid(pid, &status, WNOHANG) == pid;
         if (has_ended && !tb_worker_answers(socket_path))
             return fail_start(log, from, "could not be started", err);
-        if (timbre_cancel_is_requested(tb_signals_cancel()))
+        if (timbre_cancel_is_requested(cancel))
             return tb_fail(err, TIMBRE_CANCELLED, "interrupted");
         if (tb_clock_seconds() > until_s)
             return fail_start(log, from, "does not answer after 10 s", err);
@@ -160,7 +161,7 @@ tb_status tb_worker_start(tb_app *app, const char *data_dir, const char *socket_
         if (failed != 0)
             st = tb_fail_errno(err, failed, "cannot start a worker");
         else
-            st = wait_until_it_answers(pid, socket_path, log, from, err);
+            st = wait_until_it_answers(app, pid, socket_path, log, from, err);
     }
     free(program);
     free(log);

@@ -20,7 +20,6 @@
 
 #include <cmocka.h>
 
-#include "cli/keys.h"
 #include "cli/meter.h"
 #include "cli/player.h"
 #include "tests/support/program.h"
@@ -203,36 +202,6 @@ static void keys_typed_ahead_count(void **state)
     assert_int_equal(exit_code, 0);
 }
 
-static void keys_come_out_whole(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *reads[3]; /* what the terminal sends */
-        const char *keys;     /* what comes out, each with a comma */
-    } cases[] = {
-        {{" q"}, " ,q,"},
-        {{"\033[C\033[1;2Dq"}, "\033[C,\033[1;2D,q,"},
-        {{"\033", "[", "Cq"}, "\033[C,q,"},
-        {{"\033", "q"}, "\033,q,"},
-        {{"\033OC\033\033[D"}, "\033OC,\033,\033[D,"},
-        {{"\033[\033[C"}, "\033[,\033[C,"}, /* cut short */
-        {{"\033[11111111111111111111q"}, "\033[1111111111111,1,1,1,1,1,1,1,q,"},
-        {{"\033"}, ""},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        tb_keys keys = {0};
-        char key[TB_KEY_MAX_BYTES], all[128] = "";
-        for (size_t k = 0; k < 3 && cases[i].reads[k] != NULL; k++) {
-            tb_keys_push(&keys, cases[i].reads[k], strlen(cases[i].reads[k]));
-            for (size_t n; tb_keys_next(&keys, key);) {
-                n = strlen(all);
-                snprintf(all + n, sizeof all - n, "%s,", key);
-            }
-        }
-        assert_string_equal(all, cases[i].keys);
-    }
-}
-
 static void every_signal_gives_the_terminal_back(void **state)
 {
     (void)state;
@@ -402,7 +371,6 @@ int main(void)
         cmocka_unit_test(ctrl_c_at_the_prompt_ends_it),
         cmocka_unit_test(keys_steer_play_and_the_terminal_is_given_back),
         cmocka_unit_test(keys_typed_ahead_count),
-        cmocka_unit_test(keys_come_out_whole),
         cmocka_unit_test(every_signal_gives_the_terminal_back),
         cmocka_unit_test(keys_work_after_ctrl_z_and_fg),
         cmocka_unit_test(stopped_time_does_not_count),
