@@ -270,6 +270,10 @@ TB_DO(delete)
     int next = tb_collection_step(&studio->collection, row, 1);
     next = next >= 0 ? next : tb_collection_step(&studio->collection, row, -1);
     const tb_take *other = next >= 0 ? studio->collection.rows[next].take : NULL;
+    if (strcmp(studio->playback.id, take->id) == 0 && studio->playback.sound != NULL) {
+        tb_sound_stop(studio->playback.sound);
+        studio->playback.id[0] = '\0';
+    }
     if (take->state == TB_TAKE_DONE) {
         tb_studio_delete(studio, take);
         tb_studio_toast(studio, TB_ROLE_OK, "deleted #%d, u brings it back", take->number);

@@ -33,12 +33,24 @@ void *tb_overlay_state(tb_studio *studio, const tb_overlay_kind *kind)
     return is_below ? studio->below->state : NULL;
 }
 
+/* What ncurses sent is under the pixels still; only a redraw brings it back. */
+void tb_studio_forget_picture(tb_studio *studio)
+{
+    if (!studio->has_picture)
+        return;
+    studio->has_picture = false;
+    tb_picture_format_removal(studio->picture_form, &studio->after);
+    if (studio->terminal != NULL)
+        tb_terminal_redraw(studio->terminal);
+    studio->must_redraw = studio->is_dirty = true;
+}
+
 void tb_studio_close_overlay(tb_studio *studio)
 {
     tb_overlay_free(studio->overlay);
     studio->overlay = studio->below;
     studio->below = NULL;
-    studio->has_picture = false;
+    tb_studio_forget_picture(studio);
     studio->is_dirty = true;
 }
 
@@ -56,5 +68,6 @@ void tb_studio_open_overlay(tb_studio *studio, tb_overlay *overlay)
     else
         tb_overlay_free(studio->overlay);
     studio->overlay = overlay;
+    tb_studio_forget_picture(studio);
     studio->is_dirty = true;
 }

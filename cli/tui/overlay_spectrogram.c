@@ -265,10 +265,13 @@ static void draw_playhead(tb_studio *studio, const spectrogram *s, tb_area box)
         return;
     double at = (p->state.position_s - s->view->start_s) / s->view->duration_s;
     int column = (int)(at * box.columns);
-    for (int row = 0; at >= 0 && column < box.columns && row < box.rows; row++)
-        (void)tb_draw(&studio->canvas, box, row, column,
-                      tb_sign_text(TB_SIGN_PLAYHEAD, studio->is_utf8),
-                      (tb_ink){.role = TB_ROLE_WARN});
+    if (at < 0 || column >= box.columns)
+        return;
+    const char *sign = tb_sign_text(TB_SIGN_PLAYHEAD, studio->is_utf8);
+    bool is_pixels = studio->picture_form > TB_PICTURE_BLOCKS; /* text would tear them: below */
+    tb_area lines = {box.row, box.column, box.rows + 1, box.columns};
+    for (int row = is_pixels ? box.rows : 0; row < box.rows + is_pixels; row++)
+        (void)tb_draw(&studio->canvas, lines, row, column, sign, (tb_ink){.role = TB_ROLE_WARN});
 }
 
 /* Pixels are sent once for each picture, behind the frame; the terminal keeps them. */
@@ -379,7 +382,7 @@ void tb_spectrogram_zoom(tb_studio *studio, int step)
     s->start_s = middle_s - shown_s / 2;
     s->start_s = s->start_s > length_s - shown_s ? length_s - shown_s : s->start_s;
     s->start_s = s->start_s < 0 ? 0 : s->start_s;
-    studio->has_picture = false;
+    tb_studio_forget_picture(studio);
     begin_analysis(studio, s);
 }
 
@@ -392,7 +395,7 @@ void tb_spectrogram_range(tb_studio *studio, int step)
     s->range_db = s->range_db < RANGE_MIN_DB   ? RANGE_MIN_DB
                   : s->range_db > RANGE_MAX_DB ? RANGE_MAX_DB
                                                : s->range_db;
-    studio->has_picture = false;
+    tb_studio_forget_picture(studio);
 }
 
 void tb_spectrogram_colors(tb_studio *studio)
@@ -400,7 +403,7 @@ void tb_spectrogram_colors(tb_studio *studio)
     studio->color_map = (tb_color_map)((studio->color_map + 1) % TB_MAP_COUNT);
     if (studio->terminal != NULL)
         tb_terminal_set_color_map(studio->terminal, studio->color_map);
-    studio->has_picture = false;
+    tb_studio_forget_picture(studio);
 }
 
 void tb_spectrogram_scale(tb_studio *studio)
@@ -408,7 +411,7 @@ void tb_spectrogram_scale(tb_studio *studio)
     spectrogram *s = tb_overlay_state(studio, &kind);
     if (s != NULL)
         s->is_linear = !s->is_linear;
-    studio->has_picture = false;
+    tb_studio_forget_picture(studio);
 }
 
 void tb_spectrogram_save(tb_studio *studio)

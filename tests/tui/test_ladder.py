@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "hub"))
 
 import tap
-from home import WAIT_S, Home
+from home import WAIT_S, Home, wait_until
 
 try:
     from emulator import SILENT, Studio, Terminal
@@ -139,8 +139,15 @@ def draws_pictures_of_its_own_kind(name: str) -> None:
             assert wanted or re.search("[▀░▒▓█]", studio.text()), studio.text()
             studio.send(b"\x1b")
             studio.want("✓ #1")
+            if name == "kitty":  # which keeps a picture until it is told
+                wait_until(lambda: is_removed(studio), lambda: "the picture stays")
             studio.send(b"\t")
             check_quits(studio)
+
+
+def is_removed(studio: Studio) -> bool:
+    with studio.lock:
+        return b"_Ga=d" in bytes(studio.raw)
 
 
 def has_string(studio: Studio, sign: bytes) -> bool:
