@@ -130,6 +130,7 @@ static void draw_filter(tb_studio *studio, tb_list *list, tb_area area, int row,
     const char *text = tb_editor_text(&list->filter);
     column += tb_draw(canvas, area, row, column, "> ", (tb_ink){.role = TB_ROLE_ACCENT});
     int taken = tb_draw(canvas, area, row, column, text, (tb_ink){0});
+    taken = column + taken < area.columns ? taken : area.columns - column - 1;
     canvas->cursor_row = area.row + row;
     canvas->cursor_column = area.column + column + taken;
 }

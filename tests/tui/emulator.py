@@ -243,7 +243,8 @@ class Studio:
                 tuple(visible(screen.buffer[row][column]) for column in range(screen.columns))
                 for row in range(screen.lines)
             ]
-            return [*found, (screen.cursor.y, screen.cursor.x, screen.cursor.hidden)]
+            cursor = screen.cursor
+            return [*found, ("hidden",) if cursor.hidden else (cursor.y, cursor.x)]
 
     def shown(self, text: str) -> str:
         """The screen, where it holds the text."""
