@@ -174,6 +174,38 @@ def a_draft_outlives_a_kill() -> None:
         studio.want("half a thought")
 
 
+def the_beginning_of_a_command_is_completed_and_not_run() -> None:
+    with Home() as home, Tmux(home) as studio:
+        studio.want("F1 help")
+        studio.type("/se")
+        studio.want("/search WORDS")
+        studio.keys("Enter")
+        studio.want_gone("/search WORDS")
+        assert " /seed" in studio.screen(), studio.screen()
+        studio.type("7")
+        studio.keys("Enter")
+        studio.want_match(r"seed +7")
+
+
+def several_lines_scroll_and_come_back() -> None:
+    with Home() as home, Tmux(home, 80, 24) as studio:
+        studio.want("F1 help")
+        for i in range(9):
+            studio.type(f"line {i}")
+            studio.keys("M-Enter")
+        studio.want_gone("line 0")
+        studio.want("line 8")
+        row, _ = settled_cursor(studio)
+        studio.keys(*["Up"] * 9)
+        studio.want("line 0")
+        assert settled_cursor(studio)[0] == row - 5, "six rows at most"
+        studio.keys("C-c")
+        studio.want_gone("line 0")
+        studio.keys("Up")
+        studio.want("line 8")
+        assert home.jobs() == []
+
+
 def a_wrong_command_is_not_run_and_the_nearest_is_named() -> None:
     with Home() as home, Tmux(home) as studio:
         studio.want("F1 help")
@@ -194,5 +226,7 @@ CASES = [
     letters_in_the_prompt_are_letters,
     no_key_destroys_what_was_typed,
     a_draft_outlives_a_kill,
+    the_beginning_of_a_command_is_completed_and_not_run,
+    several_lines_scroll_and_come_back,
     a_wrong_command_is_not_run_and_the_nearest_is_named,
 ]
