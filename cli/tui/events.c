@@ -36,6 +36,8 @@ static void take_key(tb_studio *studio, tb_key key)
     if (is_typing && key.code == TB_KEY_TAB && key.mods == 0 && tb_complete_slash(studio))
         return;
     int operation = tb_keymap_find(&studio->keymap, where, key);
+    if (operation < 0 || operation != tb_operation_find("interrupt"))
+        studio->cancel_asked_s = studio->quit_asked_s = 0; /* "again" means at once */
     if (operation >= 0)
         tb_operation_run(studio, operation, NULL);
     else if (is_typing && is_character(key))

@@ -23,12 +23,16 @@ static void free_reader(void *state)
     free(r);
 }
 
-/* Bytes of the row that begins at `text` when it is broken at the edge. */
+/* Bytes of the row that begins at `text`: broken behind a blank, a very long word at the edge. */
 static size_t row_bytes(const char *text, int columns)
 {
     size_t line = strcspn(text, "\n");
-    size_t n = tb_text_fit(text, line, columns);
-    return n == 0 && line > 0 ? line : n;
+    size_t n = tb_text_fit(text, line, columns), cut = n;
+    if (n == 0 || n == line)
+        return line;
+    while (cut > n / 2 && text[cut - 1] != ' ')
+        cut--;
+    return cut > n / 2 ? cut : n;
 }
 
 static const char *next_row(const char *text, int columns)
@@ -161,8 +165,9 @@ static void add_extra(tb_str *out, const json_t *extras, const char *name)
 {
     const json_t *value = json_object_get(extras, name);
     char *text = json_is_string(value) ? tb_strdup(json_string_value(value))
-                 : value != NULL       ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY)
-                                       : NULL;
+                 : value != NULL
+                     ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(10))
+                     : NULL;
     add_row(out, name, text);
     free(text);
 }
@@ -172,7 +177,7 @@ static void show_recipe(void *user, tb_reply *reply)
     reader *r = tb_overlay_state(user, &kind);
     if (r == NULL || reply->status != TIMBRE_OK)
         return;
-    char *recipe = json_dumps(reply->json, JSON_INDENT(2));
+    char *recipe = json_dumps(reply->json, JSON_INDENT(2) | JSON_REAL_PRECISION(10));
     char *text = recipe != NULL ? tb_strf("%s\nrecipe\n\n%s\n", r->text, recipe) : NULL;
     if (text != NULL) {
         free(r->text);
