@@ -47,6 +47,7 @@ struct tb_link {
     lane events; /* only its thread and condition */
     answer *first, *last;
     bool is_stopping, retries_now;
+    pthread_mutex_t opening; /* one thread at a time starts a worker; guards nothing */
 };
 
 /* ---- answers, to the studio's thread ---- */
@@ -212,12 +213,20 @@ static tb_status run_question(tb_client *client, const question *q, tb_reply *re
     return st;
 }
 
+static tb_status open_client(tb_link *link, tb_client *client, tb_error *err)
+{
+    (void)pthread_mutex_lock(&link->opening);
+    tb_status st = tb_client_open(link->options.app, TB_CLIENT_START, client, err);
+    (void)pthread_mutex_unlock(&link->opening);
+    return st;
+}
+
 static void answer_question(tb_link *link, tb_client *client, bool *is_open, question *q)
 {
     tb_reply reply = {.tag = q->tag};
     memcpy(reply.id, q->id, sizeof reply.id);
     if (!*is_open) {
-        reply.status = tb_client_open(link->options.app, TB_CLIENT_START, client, &reply.err);
+        reply.status = open_client(link, client, &reply.err);
         *is_open = reply.status == TIMBRE_OK;
     }
     if (*is_open)
@@ -295,7 +304,7 @@ static bool listen_once(tb_link *link, tb_error *err)
     tb_client client = {0};
     listening l = {.link = link, .reader = {.fn = on_event}};
     l.reader.user = &l;
-    tb_status st = tb_client_open(link->options.app, TB_CLIENT_START, &client, err);
+    tb_status st = open_client(link, &client, err);
     bool was_online = false;
     if (st == TIMBRE_OK) {
         const char *headers[] = {"Accept: text/event-stream", NULL};
@@ -375,6 +384,7 @@ tb_status tb_link_new(const tb_link_options *options, tb_link **out, tb_error *e
     link->options = *options;
     options->app->cancel = &link->cancel;
     (void)pthread_mutex_init(&link->mutex, NULL);
+    (void)pthread_mutex_init(&link->opening, NULL);
     tb_status st = start(link, &link->events, run_events, err);
     for (int i = 0; i < TB_LANE_COUNT && st == TIMBRE_OK; i++)
         st = start(link, &link->lanes[i], run_lane, err);
@@ -419,6 +429,7 @@ void tb_link_free(tb_link *link)
         link->first = next;
     }
     (void)pthread_mutex_destroy(&link->mutex);
+    (void)pthread_mutex_destroy(&link->opening);
     link->options.app->cancel = NULL;
     free(link);
 }
