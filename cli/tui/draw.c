@@ -7,6 +7,7 @@
 #include "cli/tui/studio.h"
 #include "engine/base/clock.h"
 #include "engine/base/limits.h"
+#include "timbre/version.h"
 
 static const tb_ink plain = {0};
 static const tb_ink bold = {.attrs = TB_ATTR_BOLD};
@@ -52,6 +53,13 @@ void tb_draw_wave(tb_canvas *canvas, tb_area area, int row, int column, int colu
 
 /* ---- title ---- */
 
+/* Builds of one version differ behind the plus. */
+static bool is_other_version(const char *version)
+{
+    size_t n = strcspn(version, "+"), own = strcspn(timbre_version(), "+");
+    return n > 0 && (n != own || strncmp(version, timbre_version(), n) != 0);
+}
+
 static int draw_contact(tb_studio *studio, char *out, size_t size, tb_role *role)
 {
     const tb_contact_state *c = &studio->contact;
@@ -77,6 +85,11 @@ static int draw_contact(tb_studio *studio, char *out, size_t size, tb_role *role
     if (strcmp(state, "degraded") == 0) {
         *role = TB_ROLE_WARN;
         return snprintf(out, size, "! %s", tb_member_text(c->health, "message"));
+    }
+    if (is_other_version(tb_member_text(c->health, "version"))) {
+        *role = TB_ROLE_WARN;
+        return snprintf(out, size, "! worker %.20s, this is %.20s",
+                        tb_member_text(c->health, "version"), timbre_version());
     }
     return n > 0
                ? snprintf(out, size, "%s ready   queue %d", tb_sign_text(TB_SIGN_READY, is_utf8), n)

@@ -6,8 +6,10 @@ import json
 import os
 import re
 import subprocess
+import threading
 import time
 import wave
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from home import WAIT_S, Home, free_port, wait_until
@@ -196,6 +198,39 @@ def a_worker_that_is_killed_is_started_again() -> None:
         studio.want("✓ #2", limit_s=WAIT_S * 3)
 
 
+class OtherWorker(BaseHTTPRequestHandler):
+    """One of another version, as far as the studio asks at its start."""
+
+    def do_GET(self) -> None:  # noqa: N802 (its name there)
+        if self.path == "/events":
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            self.wfile.write(b"retry: 2000\n\n")
+            time.sleep(WAIT_S)
+            return
+        health = {"status": "ok", "version": "9.1.0", "default_model_id": "sketch"}
+        nothing: dict[str, object] = {"jobs": [], "artifacts": [], "models": [], "next": None}
+        body = json.dumps(health if self.path == "/health" else nothing).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_words: object) -> None:
+        pass
+
+
+def a_worker_of_another_version_is_told() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), OtherWorker)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_address[1]}"
+    with Home(TIMBRE_WORKER_URL=url) as home, Tmux(home) as studio:
+        studio.want("! worker 9.1.0, this is ")
+    server.shutdown()
+
+
 CASES = [
     a_prompt_becomes_a_take_with_all_its_files,
     progress_is_that_of_the_engine,
@@ -206,4 +241,5 @@ CASES = [
     an_error_can_be_read_to_its_end,
     an_absent_worker_is_waited_for_and_sent_to,
     a_worker_that_is_killed_is_started_again,
+    a_worker_of_another_version_is_told,
 ]
