@@ -9,8 +9,9 @@
 #include "cli/tui/studio.h"
 
 /* clang-format off */
-#define ROW(name, words, place, key_names, function, ...) \
-    {.id = (name), .title = (words), .where = (place), .keys = (key_names), .run = tb_do_##function, __VA_ARGS__}
+/* The rest is the function, without its tb_do_, and what further fields the row has. */
+#define ROW(name, words, place, key_names, ...) \
+    {.id = (name), .title = (words), .where = (place), .keys = (key_names), .run = tb_do_##__VA_ARGS__}
 
 static const tb_operation table[] = {
     ROW("help", "All keys and commands", TB_WHERE_ANY, "f1", help, .hint = "help", .slash = "help", .shell = "timbre help"),
