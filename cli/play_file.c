@@ -260,6 +260,7 @@ tb_status tb_play_file(tb_app *app, const char *path, const tb_play_options *opt
         tb_signals_hold(false);
         tb_player_close(p.player);
     }
+    tb_decoder_deinit(&p.decoder);
     free(p.chunk);
     timbre_audio_close(p.audio);
     return st;

@@ -30,6 +30,7 @@ typedef struct {
     void (*PauseAudioDevice)(SDL_AudioDeviceID, int);
     void (*CloseAudioDevice)(SDL_AudioDeviceID);
     const char *(*GetError)(void);
+    void (*TLSCleanup)(void); /* since 2.0.16; NULL: not there */
 } sdl_functions;
 
 struct tb_player {
@@ -133,6 +134,8 @@ static bool load_functions(sdl_functions *sdl)
             return false;
         memcpy(functions[i].slot, &address, sizeof address);
     }
+    void *cleanup = dlsym(sdl->library, "SDL_TLSCleanup");
+    memcpy(&sdl->TLSCleanup, &cleanup, sizeof cleanup);
     return true;
 }
 
@@ -281,6 +284,8 @@ void tb_player_close(tb_player *p)
         p->sdl.CloseAudioDevice(p->device);
     if (p->is_initialised)
         p->sdl.QuitSubSystem(SDL_INIT_AUDIO);
+    if (p->sdl.TLSCleanup != NULL) /* what SDL kept for a thread that is not its own */
+        p->sdl.TLSCleanup();
     restore_stderr(saved);
     free(p->ring);
     free(p); /* the library stays loaded: sound systems leave threads that return into it */

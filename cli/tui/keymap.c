@@ -53,6 +53,8 @@ static bool parse_code(const char *name, uint32_t *code)
         *code = (uint32_t)(TB_KEY_F1 + number - 1);
         return true;
     }
+    if (name[0] == '\0')
+        return false;
     utf8proc_int32_t point;
     utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)name, -1, &point);
     if (n <= 0 || name[n] != '\0' || point <= ' ')
