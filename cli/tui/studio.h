@@ -150,8 +150,8 @@ char *tb_studio_program(void);
 /* Show the file in the desktop's file manager. */
 void tb_studio_reveal(tb_studio *studio, const char *path);
 void tb_studio_close_overlay(tb_studio *studio);
-/* Take pixels off the screen; the next frame draws what is below them, and sends them anew where they
- * still belong. */
+/* Take pixels off the screen; the next frame draws what is below them, and sends them anew where
+ * they still belong. */
 void tb_studio_forget_picture(tb_studio *studio);
 /* Takes the overlay; NULL (no memory) is said. */
 void tb_studio_open_overlay(tb_studio *studio, tb_overlay *overlay);
