@@ -20,6 +20,10 @@ enum {
     TB_PATH_MAX_BYTES = 4096,
     TB_SAMPLE_RATE_HZ = 44100,
     TB_SKETCH_MAX_SECONDS = 300,
+    TB_LENGTH_MAX_SECONDS = 600,  /* of any take */
+    TB_INPUT_MAX_SECONDS = 86400, /* where a begin within a sound may lie */
+    TB_INPUT_ID_MAX_BYTES = 256,
+    TB_REWORK_MAX_CLIPS = 240,    /* of one take: 20 minutes of 5 s, more than TB_LENGTH */
     TB_NEURAL_MAX_WIDTH = 2048,   /* pixels of a picture made in one pass */
     TB_SCORE_MAX_EVENTS = 200000, /* about 300 s of sixteenths on sixteen parts, tenfold */
     TB_SCORE_MAX_PARTS = 16,      /* MIDI channels */

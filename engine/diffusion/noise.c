@@ -127,3 +127,34 @@ void tb_noise_draw_latents(tb_noise *noise, float *out, float *scratch, int c, i
         for (int k = 0; k < c; k++)
             out[p * c + k] = scratch[k * n_pixels + p];
 }
+
+/* Cosine above which two directions count as one. */
+#define SLERP_LINE 0.9995
+
+/* acos by Newton's method on our own cosine, the same on every machine; |c| <= SLERP_LINE. */
+static double find_angle(double c)
+{
+    enum { N_ITERATIONS = 12 }; /* six are enough at the line itself */
+    double angle = TB_PI / 2 - c;
+    for (int i = 0; i < N_ITERATIONS; i++)
+        angle += (tb_cos(angle) - c) / tb_sin(angle);
+    return angle;
+}
+
+void tb_noise_slerp(double alpha, const float *a, const float *b, int64_t n, float *out)
+{
+    double dot = 0, square_a = 0, square_b = 0;
+    for (int64_t i = 0; i < n; i++) {
+        dot += (double)a[i] * b[i];
+        square_a += (double)a[i] * a[i];
+        square_b += (double)b[i] * b[i];
+    }
+    double cosine = dot / sqrt(square_a * square_b), from = 1 - alpha, to = alpha;
+    if (fabs(cosine) <= SLERP_LINE) {
+        double angle = find_angle(cosine);
+        from = tb_sin(angle - angle * alpha) / tb_sin(angle);
+        to = tb_sin(angle * alpha) / tb_sin(angle);
+    }
+    for (int64_t i = 0; i < n; i++)
+        out[i] = (float)(from * a[i] + to * b[i]);
+}

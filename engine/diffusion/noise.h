@@ -30,4 +30,8 @@ void tb_noise_draw(tb_noise *noise, float *out, int64_t n);
 /* torch.randn(1, c, h, w), turned to channels last [h*w, c]; scratch: c*h*w floats. */
 void tb_noise_draw_latents(tb_noise *noise, float *out, float *scratch, int c, int h, int w);
 
+/* Spherical interpolation (Shoemake 1985) as Riffusion has it, from a (alpha 0) to b, along a line
+ * where they point almost the same way. out may be either. */
+void tb_noise_slerp(double alpha, const float *a, const float *b, int64_t n, float *out);
+
 #endif

@@ -178,6 +178,16 @@ int tb_sampler_n_evaluations(const tb_sampler *sampler)
     return sampler->n_steps == 1 ? 1 : row->n_per_step * sampler->n_steps + row->n_extra;
 }
 
+int tb_sampler_n_per_step(const tb_sampler *sampler)
+{
+    return sampler->row->n_per_step;
+}
+
+void tb_sampler_begin(tb_sampler *sampler, int i)
+{
+    sampler->first = i;
+}
+
 double tb_sampler_timestep(const tb_sampler *sampler, int i)
 {
     const tb_sampler_row *row = sampler->row;
@@ -202,6 +212,20 @@ void tb_sampler_scale(const tb_sampler *sampler, int i, const float *x, float *i
     } else if (in != x) {
         memcpy(in, x, sizeof *x * (size_t)sampler->n);
     }
+}
+
+void tb_sampler_add_noise(const tb_sampler *sampler, int i, const float *x, const float *noise,
+                          float *out)
+{
+    const tb_sampler_row *row = sampler->row;
+    tb_level level;
+    if (row->family == TB_FAMILY_SIGMA)
+        level = (tb_level){1, row->sigma != NULL ? row->sigma(sampler, i) : sampler->sigmas[i]};
+    else
+        level = tb_level_from_alpha(
+            tb_sampler_alpha(sampler, (int)tb_sampler_timestep(sampler, i)));
+    tb_term terms[] = {{level.alpha, x}, {level.sigma, noise}};
+    tb_combine(out, sampler->n, terms, 2);
 }
 
 void tb_sampler_step(tb_sampler *sampler, int i, const float *output, float *x,

@@ -30,15 +30,25 @@ void tb_sampler_free(tb_sampler *sampler); /* accepts NULL */
 
 /* pndm: n_steps + 1, kdpm_2_a: 2 * n_steps - 1 (both 1 for 1) */
 int tb_sampler_n_evaluations(const tb_sampler *sampler);
+/* Evaluations of each step; the first of step k is the k-th times these. */
+int tb_sampler_n_per_step(const tb_sampler *sampler);
+/* Steps begin with evaluation i, from latents with its noise (tb_sampler_add_noise) instead of
+ * noise alone: image-to-image (Meng et al. 2022). As diffusers' schedulers with a list cut before
+ * it, lms excepted: its first steps are of the order of what is there. */
+void tb_sampler_begin(tb_sampler *sampler, int i);
 double tb_sampler_timestep(const tb_sampler *sampler, int i);
 /* Standard deviation of the first latents: they are noise times this. */
 float tb_sampler_initial_sigma(const tb_sampler *sampler);
 /* What the model sees at evaluation i: x or a part of it. in may be x. */
 void tb_sampler_scale(const tb_sampler *sampler, int i, const float *x, float *in);
+/* out = x with the noise that samples have before evaluation i. out may be x or noise. */
+void tb_sampler_add_noise(const tb_sampler *sampler, int i, const float *x, const float *noise,
+                          float *out);
 /*
  * One evaluation further: `output` is what the model said for evaluation i (already guided), x is
  * replaced. noise: drawn from by ancestral samplers, in torch's order of [c, h, w] with the given
- * shape; NULL for others. Calls must be in order from i = 0.
+ * shape; NULL for others. Calls must be in order from i = 0, or from where the steps
+ * begin.
  */
 typedef struct tb_sampler_noise {
     tb_noise *noise;

@@ -12,7 +12,7 @@ enum { FIRST_ORDER_END = 15 }; /* lower_order_final: fewer steps than these */
 
 static bool is_first_order(const tb_sampler *s, int i)
 {
-    return i == 0 || (i == s->n_steps - 1 && s->n_steps < FIRST_ORDER_END);
+    return i == s->first || (i == s->n_steps - 1 && s->n_steps < FIRST_ORDER_END);
 }
 
 void tb_dpmpp_step(tb_sampler *s, int i, const float *output, float *x,

@@ -1,7 +1,9 @@
 /*
  * PLMS, the pseudo linear multistep method of PNDM (Liu et al. 2022), as Stable Diffusion and
  * Riffusion run it: diffusers' PNDMScheduler with skip_prk_steps. The second timestep is visited
- * twice: what the model says there first only improves the first step, which is taken again.
+ * twice: what the model says there first only improves the first step, which is taken again. A list
+ * that begins later has no such pair: its second evaluation takes the first step again all the
+ * same, and every later one lags a step behind its timestep. So did Riffusion's server.
  */
 #include <math.h>
 #include <string.h>
@@ -45,14 +47,14 @@ void tb_pndm_step(tb_sampler *s, int i, const float *output, float *x, const tb_
     tb_combine_mix(s->own_estimate, s->n, tb_mix_picture(seen, s->schedule.prediction), x, output);
     size_t n_bytes = sizeof *x * (size_t)s->n;
     tb_term terms[1 + ORDER] = {{1, x}};
-    if (i == 1) { /* the first step again, with the mean of both its ends */
+    if (i == s->first + 1) { /* the first step again, with the mean of both its ends */
         terms[0].values = s->kept;
         terms[1] = (tb_term){0.5, output};
         terms[2] = (tb_term){0.5, s->history[0]};
         move(s, t + s->schedule.n_train / s->n_steps, terms, 3, x);
         return;
     }
-    if (i == 0)
+    if (i == s->first)
         memcpy(s->kept, x, n_bytes);
     memcpy(tb_sampler_push(s), output, n_bytes);
     for (int k = 0; k < s->n_pushed; k++)

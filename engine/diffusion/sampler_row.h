@@ -35,6 +35,7 @@ struct tb_sampler {
     tb_schedule schedule;
     tb_spacing spacing;
     int n_steps;
+    int first; /* evaluation */
     int64_t n;
     double *timesteps;                      /* [n_steps] */
     double *sigmas;                         /* [n_steps + 1] */

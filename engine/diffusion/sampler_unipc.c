@@ -26,10 +26,10 @@ static span make_span(double from, double to)
                   .b = (to - from) / from};
 }
 
-/* Order of the step at i: 1 at both ends. */
+/* Order of the step at i: 1 at both ends of what is done. */
 static int order_at(const tb_sampler *s, int i)
 {
-    return i == 0 || i == s->n_steps - 1 ? 1 : ORDER;
+    return i == s->first || i == s->n_steps - 1 ? 1 : ORDER;
 }
 
 /* (lambda_before - lambda_from) / h */
@@ -89,7 +89,7 @@ void tb_unipc_step(tb_sampler *s, int i, const float *output, float *x,
     (void)none;
     tb_mix mix = tb_mix_picture(tb_level_from_sigma(s->sigmas[i]), s->schedule.prediction);
     tb_combine_mix(s->own_estimate, s->n, mix, x, output);
-    if (i > 0)
+    if (i > s->first)
         correct(s, i, s->own_estimate, x);
     size_t n_bytes = sizeof *x * (size_t)s->n;
     memcpy(tb_sampler_push(s), s->own_estimate, n_bytes);

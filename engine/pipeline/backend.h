@@ -51,6 +51,9 @@ typedef struct tb_backend {
     /* Change weights of a copy of the list for a resolved request; they need not add up to 1. NULL:
      * nothing to change. */
     void (*weigh)(const timbre_request *request, tb_stage *list);
+    /* Fill in what other fields decide, before the table's defaults come: lengths of what is
+     * begun with. NULL: nothing to do. */
+    tb_status (*complete)(timbre_request *request, tb_error *err);
     /* Fill in what the model itself decides, and check what only it can. The request has a model
      * and the table's defaults. NULL: nothing to do. */
     tb_status (*resolve)(timbre_request *request, tb_error *err);

@@ -72,21 +72,36 @@ static tb_status check_limits(const timbre_request *request, tb_error *err)
     if (!is_known)
         return tb_fail(err, TIMBRE_BAD_INPUT, "scheduler '%s' is not there for this model",
                        scheduler);
-    if (seconds > TB_NEURAL_MAX_SECONDS) {
+    if (seconds > TB_NEURAL_MAX_SECONDS && !timbre_request_has(request, "init")) {
         tb_status st = tb_fail(
             err, TIMBRE_BAD_INPUT,
-            "duration_seconds %.17g exceeds %g, what a neural model makes in one "
+            "duration_seconds %.16g exceeds %g, what a neural model makes in one "
             "pass",
             seconds, TB_NEURAL_MAX_SECONDS);
         tb_fix(err, "ask for 20.4 seconds at most, or use --model sketch");
         return st;
     }
+    static const char *const seeds[] = {"seed", "seed_b", "variation_seed"};
     tb_noise noise; /* refuses seeds that the generator does not take */
-    tb_status st = tb_noise_init(&noise, tb_riffusion_generator(request),
-                                 (uint64_t)timbre_request_integer(request, "seed"), err);
+    tb_status st = TIMBRE_OK;
+    for (size_t i = 0; st == TIMBRE_OK && i < sizeof seeds / sizeof *seeds; i++)
+        st = tb_noise_init(&noise, tb_riffusion_generator(request),
+                           (uint64_t)timbre_request_integer(request, seeds[i]), err);
     if (st == TIMBRE_BAD_INPUT)
         tb_fix(err, "use a seed below 4294967296, or --generator torch-cuda");
     return st;
+}
+
+/* Parameters of the model's pictures are wanted before it is opened. */
+static tb_status riffusion_complete(timbre_request *request, tb_error *err)
+{
+    json_t *hints = NULL;
+    timbre_spectrogram_params params;
+    tb_status st = tb_model_hints_read(tb_request_model_path(request), &hints, err);
+    if (st == TIMBRE_OK)
+        st = tb_riffusion_read_params(hints, &params, err);
+    json_decref(hints);
+    return st == TIMBRE_OK ? tb_rework_complete(request, &params, err) : st;
 }
 
 static tb_status riffusion_resolve(timbre_request *request, tb_error *err)
@@ -101,7 +116,7 @@ static tb_status riffusion_resolve(timbre_request *request, tb_error *err)
 
 /* ---- progress ---- */
 
-enum { DENOISE = 3 }; /* in the list of stages */
+enum { DENOISE = 3, N_CLIP_STAGES = 6 }; /* in the list of stages: each is done for every clip */
 
 static void riffusion_weigh(const timbre_request *request, tb_stage *list)
 {
@@ -109,6 +124,16 @@ static void riffusion_weigh(const timbre_request *request, tb_stage *list)
     bool is_double = strcmp(timbre_request_text(request, "scheduler"), "kdpm_2_a") == 0;
     double n = (double)timbre_request_integer(request, "steps") * (is_double ? 2 : 1);
     list[DENOISE].weight *= n * (has_guidance ? 1 : 0.5);
+    timbre_spectrogram_params params;
+    tb_rework rework;
+    timbre_spectrogram_params_init(&params); /* near enough for the weights */
+    if (!timbre_request_has(request, "init") ||
+        tb_rework_plan(request, &params, &rework, NULL) != TIMBRE_OK)
+        return;
+    if (timbre_request_has(request, "strength"))
+        list[DENOISE].weight *= timbre_request_number(request, "strength");
+    for (int i = DENOISE; i < N_CLIP_STAGES; i++)
+        list[i].weight *= rework.n_clips;
 }
 
 /* ---- open, close, check ---- */
@@ -120,6 +145,8 @@ static void riffusion_close(void *state)
         return;
     tb_riffusion_unload(r);
     free(r->tokenizer_setting);
+    free(r->soundfont);
+    free(r->data_dir);
     free(r);
 }
 
@@ -134,6 +161,16 @@ static tb_status read_residence(const char *word, tb_residence *out, tb_error *e
     return tb_fail(err, TIMBRE_BAD_INPUT, "memory '%.80s' is neither auto nor low", word);
 }
 
+static bool copy_places(tb_riffusion *r, const timbre_engine_options *options)
+{
+    if (options->soundfont != NULL)
+        r->soundfont = tb_strdup(options->soundfont);
+    if (options->data_dir != NULL)
+        r->data_dir = tb_strdup(options->data_dir);
+    return (options->soundfont == NULL || r->soundfont != NULL) &&
+           (options->data_dir == NULL || r->data_dir != NULL);
+}
+
 static tb_status riffusion_open(const timbre_engine_options *options, void **state, tb_error *err)
 {
     tb_residence residence = TB_RESIDENCE_AUTO;
@@ -145,6 +182,10 @@ static tb_status riffusion_open(const timbre_engine_options *options, void **sta
     if (r != NULL && has_tokenizer &&
         (r->tokenizer_setting = tb_strdup(options->tokenizer)) == NULL) {
         free(r);
+        r = NULL;
+    }
+    if (r != NULL && !copy_places(r, options)) {
+        riffusion_close(r);
         r = NULL;
     }
     if (r == NULL)
@@ -161,28 +202,6 @@ static tb_status riffusion_check(void *state, json_t *facts, tb_error *err)
 }
 
 /* ---- run ---- */
-
-static tb_status vocode(tb_riffusion *r, tb_riffusion_work *w, float **samples, tb_error *err)
-{
-    const tb_riffusion_size *size = &w->size;
-    size_t n = (size_t)size->height * (size_t)size->width;
-    r->vocode.seed = (uint64_t)timbre_request_integer(w->job->request, "seed");
-    tb_vocode vocode = {0};
-    uint8_t *red = malloc(n); /* Riffusion takes this channel of the three */
-    *samples = tb_floats_alloc((size_t)size->n_vocoded);
-    tb_status st = tb_vocode_init(&vocode, &r->vocode, size->width, 1, err);
-    if (st == TIMBRE_OK && (red == NULL || *samples == NULL))
-        st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for %lld samples of sound",
-                     (long long)size->n_vocoded);
-    for (size_t i = 0; st == TIMBRE_OK && i < n; i++)
-        red[i] = w->rgb[3 * i];
-    if (st == TIMBRE_OK)
-        st = tb_vocode_pixels(&vocode, red, w->job->kernels, w->job->pool,
-                              &w->job->stages->progress, *samples, err);
-    tb_vocode_deinit(&vocode);
-    free(red);
-    return st;
-}
 
 typedef struct {
     const float *samples;
@@ -205,19 +224,19 @@ static tb_status write_pcm(void *user, const int16_t *pcm, int64_t n, tb_error *
 }
 
 /* Cut to what was asked, with a short fade where music was cut off, and levelled. */
-static tb_status master(const tb_riffusion_work *w, float *samples, tb_result *result,
-                        tb_levels_report *levels, tb_error *err)
+static tb_status master(const tb_riffusion_work *w, tb_result *result, tb_levels_report *levels,
+                        tb_error *err)
 {
-    const tb_riffusion_size *size = &w->size;
+    int64_t n_asked = w->size.n_frames;
     result->n_channels = 1;
-    result->n_frames = size->n_frames < size->n_vocoded ? size->n_frames : size->n_vocoded;
+    result->n_frames = n_asked < w->n_samples ? n_asked : w->n_samples;
     result->pcm = malloc((size_t)result->n_frames * sizeof *result->pcm);
     if (result->pcm == NULL)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for %lld frames of sound",
                        (long long)result->n_frames);
-    if (result->n_frames < size->n_vocoded)
-        tb_fade_out(samples, result->n_frames, 1, TB_SAMPLE_RATE_HZ * CUT_FADE_MS / 1000);
-    mastering m = {.samples = samples, .result = result};
+    if (result->n_frames < w->n_samples || w->rework.n_clips > 1)
+        tb_fade_out(w->samples, result->n_frames, 1, TB_SAMPLE_RATE_HZ * CUT_FADE_MS / 1000);
+    mastering m = {.samples = w->samples, .result = result};
     tb_levels_io io = {.read = read_samples,
                        .write = write_pcm,
                        .user = &m,
@@ -227,36 +246,56 @@ static tb_status master(const tb_riffusion_work *w, float *samples, tb_result *r
     return tb_levels_clean(&io, &w->job->stages->progress, levels, err);
 }
 
-/* Without guidance the other side has no say. */
-static json_t *list_unused(const timbre_request *request)
+/* Without guidance the other side has no say; a single clip is joined to nothing. */
+static json_t *list_unused(const tb_riffusion_work *w, const timbre_request *request)
 {
+    bool is_one = w->rework.n_clips == 1;
+    const struct {
+        const char *field;
+        bool is_idle;
+    } rows[] = {{"negative_prompt",
+                 !w->has_guidance && timbre_request_text(request, "negative_prompt")[0] != '\0'},
+                {"overlap_seconds", is_one && timbre_request_has(request, "overlap_seconds")},
+                {"join", is_one && timbre_request_has(request, "join")}};
     json_t *names = tb_request_unused(request, TIMBRE_BACKEND_RIFFUSION);
-    bool has_no_say = timbre_request_number(request, "cfg_scale") <= 1 &&
-                      timbre_request_text(request, "negative_prompt")[0] != '\0';
-    if (names != NULL && has_no_say &&
-        json_array_append_new(names, json_string("negative_prompt")) != 0) {
-        json_decref(names);
-        return NULL;
-    }
+    for (size_t i = 0; names != NULL && i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].is_idle && json_array_append_new(names, json_string(rows[i].field)) != 0) {
+            json_decref(names);
+            return NULL;
+        }
     return names;
 }
 
-static json_t *describe(const tb_riffusion_size *size, const timbre_request *request)
+/* What was begun with, and in how many clips; NULL: nothing. */
+static json_t *describe_rework(const tb_rework *rework)
+{
+    static const char *const kinds[] = {
+        [TB_INIT_NAMED] = "seed image", [TB_INIT_PICTURE] = "picture", [TB_INIT_SOUND] = "sound"};
+    if (rework->init == TB_INIT_NONE)
+        return NULL;
+    return json_pack("{s:s, s:b, s:b, s:i}", "init", kinds[rework->init], "blend",
+                     (int)rework->is_blend, "mask", (int)rework->has_mask, "clips",
+                     rework->n_clips);
+}
+
+static json_t *describe(const tb_riffusion_work *w, const timbre_request *request)
 {
     char name[TB_MODEL_ID_MAX_BYTES + 1];
     tb_request_model_name(request, name, sizeof name);
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:f, s:s, s:i, s:i, s:o}", "backend",
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:f, s:s, s:i, s:i, s:o*, s:o}", "backend",
                      tb_backend_riffusion.name, "label", tb_backend_riffusion.label, "model", name,
                      "scheduler", timbre_request_text(request, "scheduler"), "steps",
                      (json_int_t)timbre_request_integer(request, "steps"), "cfg_scale",
                      timbre_request_number(request, "cfg_scale"), "generator",
-                     timbre_request_text(request, "generator"), "image_width", size->width,
-                     "image_height", size->height, "unused", list_unused(request));
+                     timbre_request_text(request, "generator"), "image_width", w->size.width,
+                     "image_height", w->size.height, "rework", describe_rework(&w->rework),
+                     "unused", list_unused(w, request));
 }
 
-static json_t *list_ingredients(const tb_riffusion *r, const tb_job *job,
+static json_t *list_ingredients(const tb_riffusion *r, const tb_riffusion_work *w,
                                 const tb_levels_report *levels)
 {
+    const tb_job *job = w->job;
     char meter[16], name[TB_MODEL_ID_MAX_BYTES + 1];
     tb_loudness_version(meter);
     tb_request_model_name(job->request, name, sizeof name);
@@ -280,36 +319,30 @@ static tb_status report_result(const tb_riffusion *r, const tb_riffusion_work *w
                                const tb_levels_report *levels, tb_result *result, tb_error *err)
 {
     json_t *measured = measured_object(r, levels);
-    result->ingredients = list_ingredients(r, w->job, levels);
-    result->extras = describe(&w->size, w->job->request);
+    result->ingredients = list_ingredients(r, w, levels);
+    result->extras = describe(w, w->job->request);
     bool is_whole = measured != NULL && result->ingredients != NULL && result->extras != NULL &&
-                    json_object_update(result->extras, measured) == 0;
+                    json_object_update(result->extras, measured) == 0 &&
+                    (w->ingredients == NULL ||
+                     json_object_update(result->ingredients, w->ingredients) == 0);
     json_decref(measured);
     if (!is_whole)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the take's metadata");
     return tb_riffusion_format_png(r, w, &result->image, &result->image_len_bytes, err);
 }
 
-/* The model, and whether it can do what is asked for; nothing is loaded yet. */
-static tb_status open_model(tb_riffusion *r, const timbre_request *request, tb_riffusion_size *size,
-                            tb_error *err)
-{
-    tb_status st = tb_riffusion_open(r, tb_request_model_path(request),
-                                     tb_request_model_tokenizer(request), err);
-    if (st == TIMBRE_OK)
-        st = tb_riffusion_get_size(r, timbre_request_number(request, "duration_seconds"), size,
-                                   err);
-    if (st == TIMBRE_OK)
-        st = tb_riffusion_check_clip_skip(r, request, err);
-    return st == TIMBRE_OK ? tb_riffusion_check_sampler(r, request, err) : st;
-}
-
 static tb_status prepare(tb_riffusion *r, tb_riffusion_work *w, tb_error *err)
 {
-    const timbre_request *request = w->job->request;
-    w->has_guidance = timbre_request_number(request, "cfg_scale") > 1; /* as diffusers */
-    tb_status st = open_model(r, request, &w->size, err);
+    tb_status st = tb_riffusion_begin(r, w, err);
+    if (st == TIMBRE_OK)
+        st = tb_riffusion_read_init(r, w, err);
     return st == TIMBRE_OK ? tb_riffusion_load(r, w, err) : st;
+}
+
+static tb_status encode(tb_riffusion *r, tb_riffusion_work *w, tb_error *err)
+{
+    tb_status st = tb_riffusion_encode(r, w, err);
+    return st == TIMBRE_OK ? tb_riffusion_encode_init(r, w, err) : st;
 }
 
 /* Nothing of the model is read behind this: it is time for its hash. */
@@ -322,31 +355,20 @@ static tb_status decode(tb_riffusion *r, tb_riffusion_work *w, tb_error *err)
 /* The stages up to the picture; vocode and master follow. */
 static const struct {
     tb_status (*run)(tb_riffusion *r, tb_riffusion_work *w, tb_error *err);
-} steps[] = {
-    {prepare}, {tb_riffusion_tokenize}, {tb_riffusion_encode}, {tb_riffusion_denoise}, {decode}};
+} steps[] = {{prepare}, {tb_riffusion_tokenize}, {encode}, {tb_riffusion_denoise}, {decode}};
 
 static tb_status make_sound(tb_riffusion *r, tb_riffusion_work *w, tb_result *result, tb_error *err)
 {
-    float *samples = NULL;
     tb_levels_report levels;
     tb_stages_next(w->job->stages);
-    tb_status st = vocode(r, w, &samples, err);
+    tb_status st = tb_riffusion_vocode(r, w, err);
     if (st == TIMBRE_OK) {
         tb_stages_next(w->job->stages);
-        st = master(w, samples, result, &levels, err);
+        st = master(w, result, &levels, err);
     }
     if (st == TIMBRE_OK)
         st = report_result(r, w, &levels, result, err);
-    free(samples);
     return st;
-}
-
-static void deinit_work(tb_riffusion_work *w)
-{
-    tb_prompt_deinit(&w->prompt);
-    tb_prompt_deinit(&w->negative);
-    free(w->latents);
-    free(w->rgb);
 }
 
 static tb_status riffusion_run(void *state, const tb_job *job, tb_result *result, tb_error *err)
@@ -365,7 +387,7 @@ static tb_status riffusion_run(void *state, const tb_job *job, tb_result *result
     if (w.is_low)
         tb_riffusion_let_go(r);
     tb_model_stop_sha256(r->model); /* of a take that failed */
-    deinit_work(&w);
+    tb_riffusion_work_deinit(&w);
     return st;
 }
 
@@ -373,12 +395,14 @@ static tb_status riffusion_preview(void *state, const timbre_request *request, t
                                    tb_error *err)
 {
     tb_riffusion *r = state;
-    tb_riffusion_size size;
-    tb_status st = open_model(r, request, &size, err);
+    tb_job job = {.request = request};
+    tb_riffusion_work w = {.job = &job};
+    tb_status st = tb_riffusion_begin(r, &w, err);
     if (st != TIMBRE_OK)
         return st;
-    result->n_frames = size.n_frames < size.n_vocoded ? size.n_frames : size.n_vocoded;
-    result->extras = describe(&size, request);
+    int64_t n_asked = w.size.n_frames, n_made = w.size.n_vocoded;
+    result->n_frames = w.rework.n_clips > 1 || n_asked < n_made ? n_asked : n_made;
+    result->extras = describe(&w, request);
     return result->extras != NULL ? TIMBRE_OK
                                   : tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a preview");
 }
@@ -391,6 +415,7 @@ const tb_backend tb_backend_riffusion = {
     .stages = stages,
     .n_stages = sizeof stages / sizeof *stages,
     .weigh = riffusion_weigh,
+    .complete = riffusion_complete,
     .resolve = riffusion_resolve,
     .open = riffusion_open,
     .close = riffusion_close,

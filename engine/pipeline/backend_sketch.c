@@ -78,6 +78,17 @@ static tb_status sketch_open(const timbre_engine_options *options, void **state,
     return TIMBRE_OK;
 }
 
+static tb_status sketch_resolve(timbre_request *request, tb_error *err)
+{
+    double seconds = timbre_request_number(request, "duration_seconds");
+    if (seconds <= TB_SKETCH_MAX_SECONDS)
+        return TIMBRE_OK;
+    tb_status st = tb_fail(err, TIMBRE_BAD_INPUT, "duration_seconds %.16g exceeds %d of a sketch",
+                           seconds, TB_SKETCH_MAX_SECONDS);
+    tb_fix(err, "ask for 1 to %d seconds", TB_SKETCH_MAX_SECONDS);
+    return st;
+}
+
 static tb_status find_soundfont(sketch *s, tb_error *err)
 {
     if (s->soundfont_sha256[0] != '\0')
@@ -327,6 +338,7 @@ const tb_backend tb_backend_sketch = {
     .side = TIMBRE_SIDE_MIDI,
     .stages = stages,
     .n_stages = sizeof stages / sizeof *stages,
+    .resolve = sketch_resolve,
     .open = sketch_open,
     .close = sketch_close,
     .check = sketch_check,

@@ -52,16 +52,17 @@ static tb_status add_memory(tb_model *model, json_t *facts, tb_error *err)
 {
     tb_riffusion r = {.model = model};
     tb_riffusion_size size;
+    tb_riffusion_plan plan = {
+        .size = &size, .n_texts = 2, .n_sides = 2, .n_clips = 1, .n_chunks = 1};
     tb_riffusion_need need;
     const tb_kernels *kernels = NULL;
-    tb_status st = tb_riffusion_read_params(model, &r.vocode.params, err);
+    tb_status st = tb_riffusion_read_params(tb_model_timbre_json(model), &r.vocode.params, err);
     if (st == TIMBRE_OK)
         st = tb_kernels_choose(NULL, &kernels, err);
     if (st == TIMBRE_OK)
         st = tb_riffusion_get_size(&r, 5, &size, err);
     if (st == TIMBRE_OK)
-        st = tb_riffusion_measure(model, &(tb_riffusion_plan){&size, 2, 1, false}, kernels, NULL,
-                                  &need, err);
+        st = tb_riffusion_measure(model, &plan, kernels, NULL, &need, err);
     if (st != TIMBRE_OK)
         return st;
     json_int_t encoder = need.encoder, unet = need.unet, decoder = need.decoder;

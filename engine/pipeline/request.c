@@ -29,6 +29,7 @@ typedef struct {
 struct timbre_request {
     value values[TB_FIELD_COUNT];
     char *model_path, *model_tokenizer; /* owned; NULL: none */
+    char *input_paths[TB_FIELD_COUNT];  /* owned; of input fields; NULL: none */
 };
 
 /* What plays until a neural model is named. */
@@ -44,8 +45,10 @@ void timbre_request_free(timbre_request *request)
 {
     if (request == NULL)
         return;
-    for (int i = 0; i < TB_FIELD_COUNT; i++)
+    for (int i = 0; i < TB_FIELD_COUNT; i++) {
         free(request->values[i].text);
+        free(request->input_paths[i]);
+    }
     free(request->model_path);
     free(request->model_tokenizer);
     free(request);
@@ -67,6 +70,25 @@ tb_status timbre_request_place_model(timbre_request *request, const char *path,
     request->model_path = path_copy;
     request->model_tokenizer = tokenizer_copy;
     return TIMBRE_OK;
+}
+
+tb_status timbre_request_place_input(timbre_request *request, const char *name, const char *path,
+                                     tb_error *err)
+{
+    int id = tb_field_find(name);
+    if (id < 0 || !tb_field_get((tb_field_id)id)->is_input)
+        return tb_fail(err, TIMBRE_BAD_INPUT, "'%.64s' is no field of a file", name);
+    char *copy = path == NULL ? NULL : tb_strdup(path);
+    if (path != NULL && copy == NULL)
+        return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a request");
+    free(request->input_paths[id]);
+    request->input_paths[id] = copy;
+    return TIMBRE_OK;
+}
+
+const char *tb_request_input_path(const timbre_request *request, tb_field_id id)
+{
+    return request->input_paths[id];
 }
 
 const char *tb_request_model_path(const timbre_request *request)
@@ -94,12 +116,14 @@ tb_status timbre_request_copy(const timbre_request *request, timbre_request **ou
     timbre_request *copy;
     tb_status st = timbre_request_new(&copy, err);
     for (int i = 0; st == TIMBRE_OK && i < TB_FIELD_COUNT; i++) {
+        const char *text = request->values[i].text;
         copy->values[i] = request->values[i];
-        if (request->values[i].text == NULL)
-            continue;
-        copy->values[i].text = tb_strdup(request->values[i].text);
-        if (copy->values[i].text == NULL)
+        copy->values[i].text = text == NULL ? NULL : tb_strdup(text);
+        if (text != NULL && copy->values[i].text == NULL)
             st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a request");
+        if (st == TIMBRE_OK && request->input_paths[i] != NULL)
+            st = timbre_request_place_input(copy, tb_field_get((tb_field_id)i)->name,
+                                            request->input_paths[i], err);
     }
     if (st == TIMBRE_OK)
         st = timbre_request_place_model(copy, request->model_path, request->model_tokenizer, err);
@@ -152,7 +176,7 @@ static tb_status check_range(const timbre_field *f, double x, tb_error *err)
 {
     if (x >= f->min && x <= f->max) /* false for NaN */
         return TIMBRE_OK;
-    return tb_fail(err, TIMBRE_BAD_INPUT, "%s %.17g is not between %.17g and %.17g", f->name, x,
+    return tb_fail(err, TIMBRE_BAD_INPUT, "%s %.16g is not between %.16g and %.16g", f->name, x,
                    f->min, f->max);
 }
 
@@ -170,7 +194,7 @@ static tb_status parse_integer(const timbre_field *f, const char *text, value *v
     if (end == text || *end != '\0')
         return tb_fail(err, TIMBRE_BAD_INPUT, "%s '%.40s' is not a whole number", f->name, text);
     if (errno == ERANGE || (double)n < f->min || (double)n > f->max)
-        return tb_fail(err, TIMBRE_BAD_INPUT, "%s %.40s is not between %.17g and %.17g", f->name,
+        return tb_fail(err, TIMBRE_BAD_INPUT, "%s %.40s is not between %.16g and %.16g", f->name,
                        text, f->min, f->max);
     v->integer = n;
     v->is_set = true;
@@ -232,6 +256,11 @@ static void unset(value *v)
     *v = (value){0};
 }
 
+void tb_request_unset(timbre_request *request, tb_field_id id)
+{
+    unset(&request->values[id]);
+}
+
 static tb_status unknown_field(const char *name, tb_error *err)
 {
     return tb_fail(err, TIMBRE_BAD_INPUT, "unknown field '%.64s'", name);
@@ -248,11 +277,21 @@ tb_status timbre_request_set(timbre_request *request, const char *name, const ch
         return TIMBRE_OK;
     }
     tb_status st = parse_value(tb_field_get((tb_field_id)id), text, &request->values[id], err);
+    if (st == TIMBRE_OK && tb_field_get((tb_field_id)id)->is_input)
+        st = timbre_request_place_input(request, name, NULL, err);
     if (st == TIMBRE_OK && id == TB_FIELD_MODEL_ID)
         st = timbre_request_place_model(request, NULL, NULL, err);
     if (st == TIMBRE_BAD_INPUT && id == TB_FIELD_SEED)
         tb_fix(err, "leave it out to draw one");
     return st;
+}
+
+tb_status tb_request_set_number(timbre_request *request, const char *name, double x, tb_error *err)
+{
+    char text[32];
+    bool is_integer = tb_field_get((tb_field_id)tb_field_find(name))->type == TIMBRE_FIELD_INTEGER;
+    (void)snprintf(text, sizeof text, is_integer ? "%.0f" : "%.6f", x);
+    return timbre_request_set(request, name, text, err);
 }
 
 static tb_status wrong_type(const timbre_field *f, const char *wanted, tb_error *err)
@@ -321,6 +360,8 @@ tb_status tb_request_set_object(timbre_request *request, const json_t *object, t
             st = unknown_field(name, err);
         else if (!json_is_null(j))
             st = value_from_json(tb_field_get((tb_field_id)id), j, &copy->values[id], err);
+        if (st == TIMBRE_OK && tb_field_get((tb_field_id)id)->is_input && !json_is_null(j))
+            st = timbre_request_place_input(copy, name, NULL, err);
         if (st != TIMBRE_OK)
             break;
     }
@@ -473,6 +514,8 @@ tb_status timbre_request_resolve(timbre_request *request, tb_error *err)
         return st;
     const tb_backend *backend = tb_backends[i_backend];
     st = check_usable(request, backend->bit, err);
+    if (st == TIMBRE_OK && backend->complete != NULL)
+        st = backend->complete(request, err);
     if (st == TIMBRE_OK)
         st = fill_defaults(request, backend->bit, err);
     if (st == TIMBRE_OK && !v[TB_FIELD_SEED].is_set)

@@ -21,9 +21,17 @@ json_t *tb_request_to_object(const timbre_request *request);
 const char *tb_request_model_path(const timbre_request *request);
 /* The folder of its vocabulary, or NULL. */
 const char *tb_request_model_tokenizer(const timbre_request *request);
+/* The file behind an input field, or NULL: its value is a name. Valid until the request changes. */
+const char *tb_request_input_path(const timbre_request *request, tb_field_id id);
 /* What the model is called in takes and recipes: of a placed one model_id, else timbre_model_name.
  */
 void tb_request_model_name(const timbre_request *request, char *out, size_t cap);
+
+/* The field has no value any more. */
+void tb_request_unset(timbre_request *request, tb_field_id id);
+/* Set a field from code, to a number of its range. */
+TB_MUST_USE tb_status tb_request_set_number(timbre_request *request, const char *name, double x,
+                                            tb_error *err);
 
 /* Fields that are set but that `backend` accepts without using, as a new JSON array of names. */
 json_t *tb_request_unused(const timbre_request *request, unsigned backend);

@@ -8,7 +8,7 @@ typedef struct {
     const tb_riffusion_plan *plan;
     tb_text_encoder *encoder;
     tb_unet *unet;
-    tb_vae *vae;
+    tb_vae *vae, *vae_encoder; /* the latter NULL: not needed */
     tb_unet_context *context;
     tb_unet_input input;
     float nowhere; /* a place that nobody touches in a dry run */
@@ -32,6 +32,13 @@ static void decode(tb_nn *nn, void *user)
     dry *d = user;
     const tb_riffusion_size *size = d->plan->size;
     tb_vae_decode(nn, d->vae, &d->nowhere, size->h, size->w, &d->nowhere);
+}
+
+static void begin(tb_nn *nn, void *user)
+{
+    dry *d = user;
+    const tb_riffusion_size *size = d->plan->size;
+    tb_vae_encode(nn, d->vae_encoder, &d->nowhere, size->height, size->width, &d->nowhere);
 }
 
 static void set_check_only(tb_model *model, bool is_check_only)
@@ -64,8 +71,11 @@ static tb_status load_shapes(dry *d, tb_model *model, tb_error *err)
     if (st == TIMBRE_OK)
         st = tb_vae_load(tb_model_vae_config(model), tb_model_parameters(model, TB_NETWORK_VAE),
                          TB_VAE_DECODER, &d->vae, err);
+    if (st == TIMBRE_OK && d->plan->has_init)
+        st = tb_vae_load(tb_model_vae_config(model), tb_model_parameters(model, TB_NETWORK_VAE),
+                         TB_VAE_ENCODER, &d->vae_encoder, err);
     if (st == TIMBRE_OK)
-        st = tb_unet_context_shape(d->unet, d->plan->n_texts, d->plan->n_chunks * text->n_positions,
+        st = tb_unet_context_shape(d->unet, d->plan->n_sides, d->plan->n_chunks * text->n_positions,
                                    &d->context, err);
     set_check_only(model, false);
     return st;
@@ -75,10 +85,10 @@ static void find_peaks(tb_riffusion_need *need, const tb_riffusion_plan *plan)
 {
     int64_t looked_at = plan->has_preview ? need->decoder : 0; /* a preview is made with it */
     need->peak = need->encoder + need->unet + need->decoder + need->texts +
-                 most(need->encode, most(need->denoise, need->decode));
-    need->low_peak = need->texts +
-                     most(need->encoder + need->encode, most(need->unet + looked_at + need->denoise,
-                                                             need->decoder + need->decode));
+                 most(most(need->encode, need->begin), most(need->denoise, need->decode));
+    need->low_peak = need->texts + most(most(need->encoder + need->encode, need->begin),
+                                        most(need->unet + looked_at + need->denoise,
+                                             need->decoder + need->decode));
 }
 
 /* Each stage with what it keeps while it works. */
@@ -88,6 +98,7 @@ static void add_up(tb_riffusion_need *need, dry *d, const tb_model *model, tb_nn
     const tb_riffusion_size *size = d->plan->size;
     const tb_text_config *text = tb_model_text_config(model);
     size_t latents = (size_t)size->n_latents * sizeof(float);
+    size_t n_clips = (size_t)d->plan->n_clips;
     size_t pixels = (size_t)size->height * (size_t)size->width * RGB;
     size_t embeddings = sizeof(float) * (size_t)d->plan->n_texts * (size_t)d->plan->n_chunks *
                         (size_t)text->n_positions * (size_t)text->width;
@@ -100,8 +111,11 @@ static void add_up(tb_riffusion_need *need, dry *d, const tb_model *model, tb_nn
     need->encode = bytes(tb_nn_measure(nn, encode, d));
     need->denoise = bytes(tb_nn_measure(nn, denoise, d)) + SAMPLER_ARRAYS * bytes(latents) +
                     bytes(preview);
+    if (d->vae_encoder != NULL)
+        need->begin = bytes(tb_vae_bytes(d->vae_encoder)) + bytes(tb_nn_measure(nn, begin, d)) +
+                      bytes(pixels * (1 + sizeof(float)) + 3 * latents);
     need->decode = bytes(tb_nn_measure(nn, decode, d)) +
-                   bytes(pixels * (1 + sizeof(float)) + latents);
+                   bytes(pixels * (n_clips + sizeof(float)) + n_clips * latents);
     find_peaks(need, d->plan);
 }
 
@@ -116,6 +130,7 @@ tb_status tb_riffusion_measure(tb_model *model, const tb_riffusion_plan *plan,
                                tb_error *err)
 {
     dry d = {.plan = plan};
+    *need = (tb_riffusion_need){0};
     tb_nn nn;
     tb_nn_init(&nn, kernels, pool);
     tb_status st = load_shapes(&d, model, err);
@@ -126,6 +141,7 @@ tb_status tb_riffusion_measure(tb_model *model, const tb_riffusion_plan *plan,
     tb_text_encoder_free(d.encoder);
     tb_unet_free(d.unet);
     tb_vae_free(d.vae);
+    tb_vae_free(d.vae_encoder);
     tb_nn_deinit(&nn);
     return st;
 }

@@ -7,8 +7,6 @@
 #include "engine/os/memory.h"
 #include "engine/pipeline/riffusion.h"
 
-enum { WIDTH_STEP = 64 }; /* pixels: every down-sampling of the family divides it */
-
 void tb_riffusion_unload(tb_riffusion *r)
 {
     tb_conditioning_deinit(&r->conditioning);
@@ -17,7 +15,10 @@ void tb_riffusion_unload(tb_riffusion *r)
     tb_model_close(r->model);
     free(r->path);
     free(r->tokenizer_dir);
-    *r = (tb_riffusion){.tokenizer_setting = r->tokenizer_setting, .residence = r->residence};
+    *r = (tb_riffusion){.tokenizer_setting = r->tokenizer_setting,
+                        .soundfont = r->soundfont,
+                        .data_dir = r->data_dir,
+                        .residence = r->residence};
 }
 
 /* ---- the sound that the model's pictures are of ---- */
@@ -35,10 +36,10 @@ static const struct {
     {"max_frequency", offsetof(timbre_spectrogram_params, max_frequency_hz)},
 };
 
-tb_status tb_riffusion_read_params(const tb_model *model, timbre_spectrogram_params *params,
+tb_status tb_riffusion_read_params(const json_t *timbre_json, timbre_spectrogram_params *params,
                                    tb_error *err)
 {
-    const json_t *members = json_object_get(tb_model_timbre_json(model), "spectrogram");
+    const json_t *members = json_object_get(timbre_json, "spectrogram");
     timbre_spectrogram_params_init(params);
     for (size_t i = 0; i < sizeof params_members / sizeof *params_members; i++) {
         const json_t *value = json_object_get(members, params_members[i].name);
@@ -59,33 +60,40 @@ int tb_riffusion_width(const timbre_spectrogram_params *params, double seconds)
 {
     int hop = tb_spectrogram_get_lengths(params).hop_length;
     int64_t n_columns = (int64_t)(seconds * params->sample_rate_hz / hop + 0.5) + 1;
-    return (int)((n_columns + WIDTH_STEP - 1) / WIDTH_STEP * WIDTH_STEP);
+    return (int)((n_columns + TB_WIDTH_STEP - 1) / TB_WIDTH_STEP * TB_WIDTH_STEP);
 }
 
-tb_status tb_riffusion_get_size(const tb_riffusion *r, double seconds, tb_riffusion_size *size,
-                                tb_error *err)
+tb_status tb_riffusion_size_of(const tb_riffusion *r, int width, tb_riffusion_size *size,
+                               tb_error *err)
 {
     const timbre_spectrogram_params *params = &r->vocode.params;
     const tb_vae_config *vae = tb_model_vae_config(r->model);
     int factor = tb_vae_factor(vae), hop = tb_spectrogram_get_lengths(params).hop_length;
-    int width = tb_riffusion_width(params, seconds);
     if (params->num_frequencies % factor != 0 || width % factor != 0)
         return tb_fail(err, TIMBRE_BAD_INPUT,
                        "a picture of %dx%d pixels is no multiple of %d, the autoencoder's factor",
                        width, params->num_frequencies, factor);
     if (width > TB_NEURAL_MAX_WIDTH || params->num_frequencies > TB_NEURAL_MAX_WIDTH)
         return tb_fail(err, TIMBRE_BAD_INPUT,
-                       "%g seconds are a picture of %dx%d pixels for this model, more than %d",
-                       seconds, width, params->num_frequencies, TB_NEURAL_MAX_WIDTH);
+                       "a picture of %dx%d pixels is larger than %d on a side", width,
+                       params->num_frequencies, TB_NEURAL_MAX_WIDTH);
     *size = (tb_riffusion_size){.h = params->num_frequencies / factor,
                                 .w = width / factor,
                                 .height = params->num_frequencies,
                                 .width = width,
                                 .n_channels = vae->latent_channels,
-                                .n_frames = (int64_t)(seconds * params->sample_rate_hz + 0.5),
                                 .n_vocoded = (int64_t)hop * (width - 1)};
     size->n_latents = (int64_t)size->h * size->w * size->n_channels;
     return TIMBRE_OK;
+}
+
+tb_status tb_riffusion_get_size(const tb_riffusion *r, double seconds, tb_riffusion_size *size,
+                                tb_error *err)
+{
+    const timbre_spectrogram_params *params = &r->vocode.params;
+    tb_status st = tb_riffusion_size_of(r, tb_riffusion_width(params, seconds), size, err);
+    size->n_frames = (int64_t)(seconds * params->sample_rate_hz + 0.5);
+    return st;
 }
 
 /* ---- open and load ---- */
@@ -129,7 +137,7 @@ tb_status tb_riffusion_open(tb_riffusion *r, const char *path, const char *token
     if (st == TIMBRE_OK)
         st = read_schedule(r, err);
     if (st == TIMBRE_OK)
-        st = tb_riffusion_read_params(r->model, &r->vocode.params, err);
+        st = tb_riffusion_read_params(tb_model_timbre_json(r->model), &r->vocode.params, err);
     if (st == TIMBRE_OK && (r->path = tb_strdup(path)) == NULL)
         st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
     if (st != TIMBRE_OK)
@@ -143,7 +151,9 @@ static int count_chunks(const tb_riffusion *r, const timbre_request *request)
     int n_tokens = tb_model_text_config(r->model)->n_positions - 2;
     size_t prompt = strlen(timbre_request_text(request, "prompt"));
     size_t negative = strlen(timbre_request_text(request, "negative_prompt"));
-    int n_bytes = (int)(prompt > negative ? prompt : negative);
+    size_t other = strlen(timbre_request_text(request, "prompt_b"));
+    size_t most = prompt > negative ? prompt : negative;
+    int n_bytes = (int)(most > other ? most : other);
     int n = n_tokens > 0 ? (n_bytes + n_tokens - 1) / n_tokens : 1;
     return n < 1 ? 1 : n > TB_PROMPT_MAX_CHUNKS ? TB_PROMPT_MAX_CHUNKS : n;
 }
@@ -153,9 +163,12 @@ static tb_status measure(const tb_riffusion *r, const tb_riffusion_work *w, tb_r
 {
     const tb_job *job = w->job;
     tb_riffusion_plan plan = {.size = &w->size,
-                              .n_texts = w->has_guidance ? 2 : 1,
+                              .n_texts = (w->has_guidance ? 2 : 1) + w->rework.is_blend,
+                              .n_clips = w->rework.n_clips,
+                              .n_sides = w->has_guidance ? 2 : 1,
                               .n_chunks = count_chunks(r, job->request),
-                              .has_preview = job->preview != NULL};
+                              .has_preview = job->preview != NULL,
+                              .has_init = w->rework.init != TB_INIT_NONE};
     return tb_riffusion_measure(r->model, &plan, job->kernels, job->pool, need, err);
 }
 

@@ -46,6 +46,29 @@ tb_status tb_riffusion_hold(tb_riffusion *r, const tb_job *job, tb_network netwo
     return st;
 }
 
+tb_status tb_riffusion_hold_encoder(tb_riffusion *r, const tb_job *job, tb_error *err)
+{
+    tb_status st = tb_model_check_unchanged(r->model, err);
+    if (st != TIMBRE_OK)
+        return st;
+    tb_parameters *parameters = tb_model_parameters(r->model, TB_NETWORK_VAE);
+    tb_progress quiet = {.cancel = job->stages->progress.cancel};
+    tb_parameters_set_progress(parameters, &quiet);
+    tb_parameters_set_pool(parameters, job->pool);
+    st = tb_vae_load(tb_model_vae_config(r->model), parameters, TB_VAE_ENCODER, &r->vae_encoder,
+                     err);
+    tb_parameters_set_progress(parameters, NULL);
+    tb_parameters_set_pool(parameters, NULL);
+    return st;
+}
+
+void tb_riffusion_let_go_encoder(tb_riffusion *r)
+{
+    tb_vae_free(r->vae_encoder);
+    r->vae_encoder = NULL;
+    tb_memory_trim();
+}
+
 static void let_go(tb_riffusion *r, tb_network network)
 {
     switch (network) {

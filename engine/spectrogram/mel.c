@@ -47,6 +47,13 @@ static void fill_points(const tb_mel_spec *spec, double *points)
     points[last] = spec->max_hz;
 }
 
+double tb_mel_peak_hz(const tb_mel_spec *spec, int i)
+{
+    double lo = mel_from_hz(spec->min_hz, spec->slaney_scale);
+    double hi = mel_from_hz(spec->max_hz, spec->slaney_scale);
+    return hz_from_mel(lo + (hi - lo) * (i + 1) / (spec->n_mels + 1), spec->slaney_scale);
+}
+
 static tb_status alloc_bins(tb_mel *mel, int n_mels, int n_bins, tb_error *err)
 {
     *mel = (tb_mel){.n_mels = n_mels, .n_bins = n_bins};

@@ -31,6 +31,8 @@ TB_MUST_USE tb_status tb_mel_init(tb_mel *mel, const tb_mel_spec *spec, tb_error
  * filters that are not neighbours. */
 TB_MUST_USE tb_status tb_mel_init_matrix(tb_mel *mel, const float *fb, int n_stft, int n_mels,
                                          tb_error *err);
+/* Frequency at which band i is loudest. */
+double tb_mel_peak_hz(const tb_mel_spec *spec, int i);
 void tb_mel_deinit(tb_mel *mel);
 
 /* out[n_mels][16] = sum over bins of weight * magnitudes[n_bins][16], bins in ascending order. */

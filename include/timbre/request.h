@@ -41,6 +41,8 @@ typedef struct timbre_field {
     const char *help;           /* one line, lower case, no full stop */
     unsigned backends;          /* TIMBRE_BACKEND_* that use it */
     int is_path;                /* TEXT: may be the path of a file or folder */
+    int is_input;               /* TEXT: the id of a sound or picture; see
+                                   timbre_request_place_input */
     int accepted_unused; /* clients of the first contract may send it to a backend without it:
                             accepted and listed in extras.unused */
 } timbre_field;
@@ -80,6 +82,21 @@ TIMBRE_MUST_USE timbre_status timbre_request_set_json(timbre_request *request, c
  */
 TIMBRE_MUST_USE timbre_status timbre_request_place_model(timbre_request *request, const char *path,
                                                          const char *tokenizer, timbre_error *err);
+
+/*
+ * Say where the file behind an input field (is_input: "init", "mask") is. Its value is then the
+ * SHA-256 of the file in hex, which is checked when the file is read; the place is no field and
+ * stands in no recipe. Setting the field takes the place back; path NULL does too. BAD_INPUT: no
+ * such input field.
+ */
+TIMBRE_MUST_USE timbre_status timbre_request_place_input(timbre_request *request, const char *name,
+                                                         const char *path, timbre_error *err);
+
+/* The names that input field `name` knows without a file ("og_beat", ...), NULL behind the last;
+ * NULL: it is no input field. Static storage. */
+const char *const *timbre_input_names(const char *name);
+/* Whether a text is the SHA-256 of a file: 64 hex digits in lower case. */
+int timbre_is_input_id(const char *text);
 
 /* Whether a field has a value. Unknown names: 0. */
 int timbre_request_has(const timbre_request *request, const char *name);

@@ -262,6 +262,28 @@ static void every_neural_field_changes_the_result(void **state)
         {"generator", "torch-cuda", 1},
         {"clip_skip", "1", 1},
         {"prompt_syntax", "plain", 1},
+        /* test_rework.c */
+        {"init", NULL, 0},
+        {"init_start", NULL, 0},
+        {"strength", NULL, 0},
+        {"mask", NULL, 0},
+        {"repaint", NULL, 0},
+        {"repaint_band", NULL, 0},
+        {"prompt_b", NULL, 0},
+        {"seed_b", NULL, 0},
+        {"strength_b", NULL, 0},
+        {"cfg_scale_b", NULL, 0},
+        {"alpha", NULL, 0},
+        {"alpha_power", NULL, 0},
+        {"clips", NULL, 0},
+        {"clip_seconds", NULL, 0},
+        {"overlap_seconds", NULL, 0},
+        {"join", NULL, 0},
+        {"magic_mix", NULL, 0},
+        {"mix_from", NULL, 0},
+        {"mix_to", NULL, 0},
+        {"variation", NULL, 0},
+        {"variation_seed", NULL, 0},
         {"loop", "true", 0},
         {"output_format", "flac", 0},
     };
@@ -277,6 +299,8 @@ static void every_neural_field_changes_the_result(void **state)
         timbre_request *r;
         timbre_error err = {0};
         assert_string_equal(fields[i].name, rows[i].field);
+        if (rows[i].value == NULL)
+            continue;
         assert_int_equal(timbre_request_copy(base, &r, NULL), TIMBRE_OK);
         bool is_model = strcmp(rows[i].field, "model_id") == 0;
         set(r, rows[i].field, is_model ? model_path(rows[i].value) : rows[i].value);

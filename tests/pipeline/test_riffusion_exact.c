@@ -66,21 +66,24 @@ static void start(run *x, const char *model, const char *scheduler, const char *
                                      {"steps", "20"},
                                      {"scheduler", scheduler},
                                      {"cfg_scale", cfg_scale}};
+    char length[16];
     tb_error err = {0};
     *x = (run){0};
     ok(timbre_request_new(&x->request, &err), &err);
     ok(timbre_request_set(x->request, "model_id", model_path(model), &err), &err);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         ok(timbre_request_set(x->request, fields[i][0], fields[i][1], &err), &err);
+    (void)snprintf(length, sizeof length, "%.3f", seconds < 1 ? 1 : seconds);
+    ok(timbre_request_set(x->request, "duration_seconds", length, &err), &err);
     ok(timbre_request_resolve(x->request, &err), &err);
     ok(tb_pool_new(0, &x->pool, &err), &err);
     tb_stages_init(&x->stages, list, 1, &(tb_stages_listener){0}, NULL);
     tb_stages_next(&x->stages);
     x->job = (tb_job){.request = x->request, .pool = x->pool, .stages = &x->stages};
     x->job.kernels = choose_kernels();
-    x->w = (tb_riffusion_work){.job = &x->job, .has_guidance = true};
-    ok(tb_riffusion_open(&x->r, model_path(model), NULL, &err), &err);
-    ok(tb_riffusion_get_size(&x->r, seconds, &x->w.size, &err), &err);
+    x->w = (tb_riffusion_work){.job = &x->job};
+    ok(tb_riffusion_begin(&x->r, &x->w, &err), &err);
+    ok(tb_riffusion_get_size(&x->r, seconds, &x->w.size, &err), &err); /* half a second, too */
     ok(tb_riffusion_load(&x->r, &x->w, &err), &err);
     ok(tb_riffusion_tokenize(&x->r, &x->w, &err), &err);
     ok(tb_riffusion_encode(&x->r, &x->w, &err), &err);
@@ -89,10 +92,7 @@ static void start(run *x, const char *model, const char *scheduler, const char *
 
 static void stop(run *x)
 {
-    tb_prompt_deinit(&x->w.prompt);
-    tb_prompt_deinit(&x->w.negative);
-    free(x->w.latents);
-    free(x->w.rgb);
+    tb_riffusion_work_deinit(&x->w);
     tb_riffusion_unload(&x->r);
     tb_pool_free(x->pool);
     timbre_request_free(x->request);
@@ -227,7 +227,8 @@ static void memory_is_stated_and_chosen(void **state)
     ok(tb_kernels_choose(NULL, &kernels, &err), &err);
     ok(tb_riffusion_open(&r, model_path("tiny"), NULL, &err), &err);
     ok(tb_riffusion_get_size(&r, 1, &size, &err), &err);
-    tb_riffusion_plan plan = {.size = &size, .n_texts = 2, .n_chunks = 1};
+    tb_riffusion_plan plan = {
+        .size = &size, .n_texts = 2, .n_sides = 2, .n_clips = 1, .n_chunks = 1};
     ok(tb_riffusion_measure(r.model, &plan, kernels, NULL, &need, &err), &err);
     int64_t weights = need.encoder + need.unet + need.decoder;
     assert_true(need.encoder > 0 && need.unet > 0 && need.decoder > 0);
