@@ -52,6 +52,21 @@ typedef struct timbre_image_info {
 TIMBRE_MUST_USE timbre_status timbre_image_read_info(const char *path, timbre_image_info *info,
                                                      timbre_error *err);
 
+/* A picture in memory, PNG or JPEG, as another kind of image file. */
+typedef struct timbre_image_convert_options {
+    size_t struct_size;
+    const char *format; /* "png": RGB of 8 bits; "jpeg": 4:2:0, from quality 95 on 4:4:4 */
+    int jpeg_quality;   /* 0: 75, Pillow's default */
+} timbre_image_convert_options;
+
+/* The same pixels without an EXIF block. *out is owned (free). BAD_FILE: no image, damaged, over
+ * the limits of images; UNSUPPORTED: CMYK; BAD_INPUT: another format or quality, more than 2^26
+ * pixels, a JPEG of more than 65,500 in width. */
+TIMBRE_MUST_USE timbre_status timbre_image_convert(const unsigned char *bytes, size_t len_bytes,
+                                                   const timbre_image_convert_options *options,
+                                                   unsigned char **out, size_t *out_len_bytes,
+                                                   timbre_error *err);
+
 /* Sound to picture. Stages: "analyze" "save". */
 typedef struct timbre_encode_options {
     size_t struct_size;
