@@ -21,6 +21,8 @@ typedef enum tb_style {
     TB_STYLE_FAIL
 } tb_style;
 
+enum { TB_TAKE_PATHS_MAX = 6 };
+
 typedef struct tb_app {
     tb_args args;
     tb_settings settings;
@@ -32,8 +34,9 @@ typedef struct tb_app {
     FILE *log;         /* NULL: none */
     char *take_title;  /* owned: that of the last such take in the history; NULL: none */
     const struct timbre_cancel
-        *cancel;         /* of what a worker's client waits for; NULL: the signals' */
-    char *take_paths[2]; /* owned: files that arguments such as "#12" mean; NULL: none */
+        *cancel; /* of what a worker's client waits for; NULL: the signals' */
+    char *take_paths[TB_TAKE_PATHS_MAX]; /* owned: files that arguments such as "#12" mean; NULL:
+                                            none */
 } tb_app;
 
 /* Report `err` in its parts; returns the exit code that belongs to it. With --json it goes to

@@ -392,6 +392,18 @@ static int finish(generation *g, tb_status st, tb_error *err)
     return printed == TIMBRE_OK || code != 0 ? code : tb_app_report(g->app, &why);
 }
 
+int tb_cmd_riff(tb_app *app)
+{
+    tb_error err = {0};
+    bool has_source = tb_args_has(&app->args, "from") || tb_args_has(&app->args, "prompt-b");
+    if (app->args.n_operands == 2 || has_source)
+        return tb_cmd_generate(app);
+    (void)tb_fail(&err, TIMBRE_BAD_INPUT, "two prompts are wanted, %d came",
+                  (int)app->args.n_operands);
+    tb_fix(&err, "timbre riff \"church bells\" \"electronic beats\"");
+    return tb_app_fail(app, &err);
+}
+
 int tb_cmd_generate(tb_app *app)
 {
     generation g = {.app = app};

@@ -49,6 +49,10 @@ static const tb_option generate_options[] = {
      .rule = {TB_VALUE_FILE},
      .value_name = "FILE",
      .help = "make this take again; other options change it"},
+    {.name = "vary",
+     .rule = {TB_VALUE_FILE},
+     .value_name = "FILE",
+     .help = "a variation of this take; --amount says how far"},
     {.name = "play", .help = "play each take when it is done"},
     {.name = "force", .help = "overwrite, and write sound to a terminal"},
     {.name = "midi",
@@ -223,6 +227,13 @@ static const char *const help_text[] = {
     "settings.",
     NULL};
 
+static const char *const riff_text[] = {
+    "Riffusion's interpolation: clips between two prompts, each begun with the same picture "
+    "(--init, a seed image by default), so that rhythm and shape stay while the sound changes. It "
+    "takes everything that timbre generate takes; --strength says how much of the picture is made "
+    "anew, --seed-b, --strength-b and --cfg-b are those of the other end.",
+    "A neural model is needed: timbre models pull riffusion-v1.", NULL};
+
 static const tb_command table[] = {
     {.name = "generate",
      .aliases = {{"gen", NULL}},
@@ -245,6 +256,22 @@ static const tb_command table[] = {
            "prompt from standard input, answer as JSON"},
           {"timbre generate --from take.flac --length 20", "the same take with one thing changed"}},
      .run = tb_cmd_generate},
+    {.name = "riff",
+     .aliases = {{"blend", NULL}},
+     .summary = "make a sound that goes from one prompt to another",
+     .operands = "PROMPT_A PROMPT_B",
+     .operand_kind = TB_OPERAND_TEXT,
+     .max_operands = 2,
+     .text = riff_text,
+     .options = generate_options,
+     .n_options = LENGTH(generate_options),
+     .has_fields = true,
+     .examples = {{"timbre riff \"church bells\" \"electronic beats\"",
+                   "five clips on the way, joined"},
+                  {"timbre riff \"jazz trio\" \"typing\" --clips 12 --init song.mp3",
+                   "twelve, in the shape of a song"},
+                  {"timbre riff \"rain\" \"applause\" --alpha 0.5", "one clip half way"}},
+     .run = tb_cmd_riff},
     {.name = "show",
      .aliases = {{"info", NULL}},
      .summary = "show what an audio file or a model is",
@@ -543,10 +570,10 @@ static tb_option option_of_field(const timbre_field *field)
     return (tb_option){
         .name = field->flag,
         .short_name = field->short_flag,
-        .rule = {.kind = is_switch        ? TB_VALUE_SWITCH
-                         : is_choice      ? TB_VALUE_CHOICE
-                         : field->is_path ? TB_VALUE_FILE
-                                          : TB_VALUE_TEXT,
+        .rule = {.kind = is_switch                           ? TB_VALUE_SWITCH
+                         : is_choice                         ? TB_VALUE_CHOICE
+                         : field->is_path || field->is_input ? TB_VALUE_FILE
+                                                             : TB_VALUE_TEXT,
                  .choices = field->choices},
         .value_name = field->value_name,
         .default_text = is_switch || field->default_text == NULL || field->default_text[0] == '\0'

@@ -18,9 +18,9 @@ enum { SIDECAR_MAX_BYTES = 1 << 20 };
 /* Only this process can do what these ask for. */
 static bool has_own_option(const tb_args *args)
 {
-    static const char *const own[] = {"no-worker", "output",    "midi",      "image",  "from",
-                                      "dry-run",   "cpu",       "threads",   "memory", "data-dir",
-                                      "soundfont", "tokenizer", "no-sidecar"};
+    static const char *const own[] = {"no-worker", "output",    "midi",      "image",     "from",
+                                      "vary",      "dry-run",   "cpu",       "threads",   "memory",
+                                      "data-dir",  "soundfont", "tokenizer", "no-sidecar"};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (tb_args_has(args, own[i]))
             return true;

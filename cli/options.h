@@ -30,7 +30,7 @@ typedef struct tb_option {
                                           NULL: none */
 } tb_option;
 
-enum { TB_OPTIONS_MAX = 64 };
+enum { TB_OPTIONS_MAX = 96 };
 
 /* Whether --no-NAME takes it back. */
 bool tb_option_has_opposite(const tb_option *option);

@@ -77,6 +77,13 @@ static tb_status apply(tb_app *app, const char **text, char **owned, tb_error *e
     return st;
 }
 
+/* Options whose file may be a take's. */
+static const char *const file_options[] = {"from", "vary", "init", "mask"};
+
+enum { N_FILE_OPTIONS = sizeof file_options / sizeof *file_options };
+
+_Static_assert(1 + N_FILE_OPTIONS <= TB_TAKE_PATHS_MAX, "a place for each of them");
+
 tb_status tb_take_ref_apply(tb_app *app, tb_error *err)
 {
     tb_args *args = &app->args;
@@ -84,12 +91,13 @@ tb_status tb_take_ref_apply(tb_app *app, tb_error *err)
     tb_status st = TIMBRE_OK;
     if (args->n_operands > 0 && (kind == TB_OPERAND_FILE || kind == TB_OPERAND_AUDIO))
         st = apply(app, &args->operands[0], &app->take_paths[0], err);
-    for (size_t i = args->n_items; st == TIMBRE_OK && i-- > 0;) {
-        const char *name = args->items[i].option.name;
-        if (name == NULL || strcmp(name, "from") != 0)
-            continue;
-        st = apply(app, &args->items[i].value, &app->take_paths[1], err);
-        break; /* the last one counts */
-    }
+    for (size_t k = 0; k < N_FILE_OPTIONS; k++)
+        for (size_t i = args->n_items; st == TIMBRE_OK && i-- > 0;) {
+            const char *name = args->items[i].option.name;
+            if (name == NULL || strcmp(name, file_options[k]) != 0)
+                continue;
+            st = apply(app, &args->items[i].value, &app->take_paths[1 + k], err);
+            break; /* the last one counts */
+        }
     return st;
 }

@@ -13,7 +13,8 @@
 TB_MUST_USE tb_status tb_take_ref_resolve(tb_app *app, const char *text, char **path,
                                           tb_error *err);
 
-/* Do so for the file that the command takes and for --from, in the arguments themselves; they then
+/* Do so for the file that the command takes and for the options of files such as --from and --init,
+ * in the arguments themselves; they then
  * borrow from app->take_paths. */
 TB_MUST_USE tb_status tb_take_ref_apply(tb_app *app, tb_error *err);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/field_error.h"
+#include "cli/inputs.h"
 #include "cli/paths.h"
 #include "cli/signals.h"
 #include "engine/base/file.h"
@@ -182,6 +183,16 @@ static tb_status set_prompt_from_stdin(tb_app *app, timbre_request *request, tb_
     return st;
 }
 
+static bool is_input_field(const char *name)
+{
+    size_t n;
+    const timbre_field *fields = timbre_request_fields(&n);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(fields[i].name, name) == 0)
+            return fields[i].is_input;
+    return false;
+}
+
 static tb_status apply_flags(tb_app *app, timbre_request *request, tb_error *err)
 {
     const tb_args *args = &app->args;
@@ -189,7 +200,9 @@ static tb_status apply_flags(tb_app *app, timbre_request *request, tb_error *err
         const tb_option *option = &args->items[i].option;
         if (option->field == NULL || strcmp(option->field, "model_id") == 0)
             continue; /* the model: see choose_model */
-        tb_status st = timbre_request_set(request, option->field, args->items[i].value, err);
+        tb_status st = is_input_field(option->field)
+                           ? tb_input_set(app, request, option->field, args->items[i].value, err)
+                           : timbre_request_set(request, option->field, args->items[i].value, err);
         if (st != TIMBRE_OK) {
             char shown[40];
             (void)snprintf(shown, sizeof shown, "--%s", option->name);
@@ -201,7 +214,18 @@ static tb_status apply_flags(tb_app *app, timbre_request *request, tb_error *err
         return TIMBRE_OK;
     if (strcmp(args->operands[0], "-") == 0)
         return set_prompt_from_stdin(app, request, err);
-    return timbre_request_set(request, "prompt", args->operands[0], err);
+    tb_status st = timbre_request_set(request, "prompt", args->operands[0], err);
+    if (st == TIMBRE_OK && args->n_operands > 1) /* timbre riff A B */
+        st = timbre_request_set(request, "prompt_b", args->operands[1], err);
+    return st;
+}
+
+/* A variation of a take is the take, so far on the way to another noise. */
+static tb_status apply_vary(const tb_args *args, timbre_request *request, tb_error *err)
+{
+    if (tb_args_value(args, "vary") == NULL || tb_args_has(args, "amount"))
+        return TIMBRE_OK;
+    return timbre_request_set(request, "variation", "0.3", err);
 }
 
 /* A file name given with -o decides the format, over settings and recipe; the engine refuses a name
@@ -238,6 +262,10 @@ static tb_status require_prompt(const timbre_request *request, tb_error *err)
 static tb_status fill(tb_app *app, tb_take_request *t, tb_error *err)
 {
     const char *from = tb_args_value(&app->args, "from");
+    const char *vary = tb_args_value(&app->args, "vary");
+    if (from != NULL && vary != NULL)
+        return tb_fail(err, TIMBRE_BAD_INPUT, "--from and --vary cannot both be given");
+    from = vary != NULL ? vary : from;
     tb_status st = timbre_request_new(&t->request, err);
     if (st != TIMBRE_OK)
         return st;
@@ -247,6 +275,8 @@ static tb_status fill(tb_app *app, tb_take_request *t, tb_error *err)
         st = apply_path(app, t->request, err);
     if (st == TIMBRE_OK)
         st = apply_flags(app, t->request, err);
+    if (st == TIMBRE_OK)
+        st = apply_vary(&app->args, t->request, err);
     char *after = st == TIMBRE_OK ? timbre_request_format(t->request) : NULL;
     if (st == TIMBRE_OK && (before == NULL || after == NULL))
         st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for the request");
@@ -260,6 +290,8 @@ static tb_status fill(tb_app *app, tb_take_request *t, tb_error *err)
         st = choose_model(app, t, err);
     if (st == TIMBRE_OK)
         st = apply_model(app, t, err);
+    if (st == TIMBRE_OK)
+        st = tb_inputs_find(app, t->request, err);
     if (st == TIMBRE_OK && (st = timbre_request_resolve(t->request, err)) != TIMBRE_OK)
         tb_field_error_explain(err, app);
     return st;

@@ -9,6 +9,7 @@
 #include "engine/base/str.h"
 #include "engine/base/utf8.h"
 #include "worker/crash_point.h"
+#include "worker/input_place.h"
 #include "worker/runner.h"
 #include "worker/service.h"
 
@@ -133,6 +134,8 @@ static tb_status resolve(tb_worker *worker, json_t *object, submission *s, tb_er
     }
     if (st == TIMBRE_OK)
         st = place_model(worker, s, err);
+    if (st == TIMBRE_OK)
+        st = tb_input_place(worker, s->request, err);
     if (st == TIMBRE_OK)
         st = timbre_request_resolve(s->request, err);
     if (st == TIMBRE_OK && (s->canonical = timbre_request_format(s->request)) == NULL)

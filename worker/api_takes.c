@@ -65,22 +65,24 @@ static tb_status find_last(tb_worker *worker, tb_stored_take *out, tb_error *err
     return st;
 }
 
+tb_status tb_take_find_name(tb_worker *worker, const char *name, tb_stored_take *out, tb_error *err)
+{
+    size_t n_digits = strspn(name, "0123456789");
+    *out = (tb_stored_take){0};
+    if (tb_id_is_valid(name))
+        return tb_store_get_take(worker->store, name, out, err);
+    if (n_digits > 0 && n_digits <= 15 && name[n_digits] == '\0')
+        return tb_store_get_take_by_number(worker->store, strtoll(name, NULL, 10), out, err);
+    if (strcmp(name, "last") == 0)
+        return find_last(worker, out, err);
+    return tb_fail(err, TIMBRE_NOT_FOUND, "there is no take '%.60s'", name);
+}
+
 bool tb_take_find(tb_worker *worker, const tb_http_request *request, tb_http_response *response,
                   tb_stored_take *out)
 {
-    const char *name = tb_http_arg(request, 0);
-    size_t n_digits = strspn(name, "0123456789");
     tb_error err = {0};
-    tb_status st;
-    *out = (tb_stored_take){0};
-    if (tb_id_is_valid(name))
-        st = tb_store_get_take(worker->store, name, out, &err);
-    else if (n_digits > 0 && n_digits <= 15 && name[n_digits] == '\0')
-        st = tb_store_get_take_by_number(worker->store, strtoll(name, NULL, 10), out, &err);
-    else if (strcmp(name, "last") == 0)
-        st = find_last(worker, out, &err);
-    else
-        st = tb_fail(&err, TIMBRE_NOT_FOUND, "there is no take '%.60s'", name);
+    tb_status st = tb_take_find_name(worker, tb_http_arg(request, 0), out, &err);
     if (st != TIMBRE_OK)
         tb_http_reply_error(response, &err);
     return st == TIMBRE_OK;

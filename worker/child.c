@@ -75,6 +75,7 @@ static char **list_readable(const tb_worker *worker, const tb_model_place *place
         add_path(list, worker->hub.cache);
         add_path(list, o->soundfont);
         add_path(list, soundfonts);
+        add_path(list, worker->inputs);
         add_path(list, o->tokenizer);
         add_model(list, o->model_path);
         add_path(list, o->model_tokenizer);

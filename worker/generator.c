@@ -27,6 +27,7 @@ enum { NICENESS = 5, PROGRESS_MS = 100, PREVIEW_MS = 400 };
 typedef struct {
     tb_channel channel;
     timbre_engine *engine;
+    char *inputs; /* folder of what takes begin with; owned */
     tb_journal journal;
     timbre_cancel cancel;
     double progress_s, preview_s; /* when the last one was sent */
@@ -180,7 +181,8 @@ static void send_take(generator *g, const timbre_take *take)
                sound, len_bytes);
 }
 
-static tb_status read_request(const json_t *work, timbre_request **out, tb_error *err)
+static tb_status read_request(const generator *g, const json_t *work, timbre_request **out,
+                              tb_error *err)
 {
     const char *path = text_of(work, "model_path");
     char *text = json_dumps(json_object_get(work, "request"), JSON_COMPACT);
@@ -190,6 +192,8 @@ static tb_status read_request(const json_t *work, timbre_request **out, tb_error
                                      text == NULL ? 0 : strlen(text), err);
     if (st == TIMBRE_OK && path != NULL)
         st = timbre_request_place_model(*out, path, text_of(work, "tokenizer"), err);
+    if (st == TIMBRE_OK)
+        st = timbre_request_find_inputs(*out, g->inputs, err);
     free(text);
     return st;
 }
@@ -209,7 +213,7 @@ static tb_status make_take(generator *g, const json_t *work, bool is_warming, tb
                                        .preview_user = g};
     g->i_stage = -1;
     g->preview_s = 0;
-    tb_status st = read_request(work, &request, err);
+    tb_status st = read_request(g, work, &request, err);
     if (st == TIMBRE_OK)
         st = TB_GENERATOR_HOOK(timbre_request_text(request, "prompt"), on_progress, g, &g->cancel,
                                err);
@@ -269,6 +273,9 @@ static tb_status open_engine(generator *g, const json_t *begin, tb_error *err)
         .tokenizer = text_of(begin, "tokenizer"),
         .memory = text_of(begin, "memory"),
     };
+    g->inputs = tb_strf("%s/inputs", options.data_dir);
+    if (g->inputs == NULL)
+        return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
     return timbre_engine_new(&options, &g->engine, err);
 }
 

@@ -257,6 +257,7 @@ typedef struct tb_stored_input {
 /* The same bytes again: *input becomes the first one, *is_known. */
 TB_MUST_USE tb_status tb_store_add_input(tb_store *store, tb_stored_input *input, bool *is_known,
                                          tb_error *err);
+/* By its id, or by the SHA-256 of its bytes. NOT_FOUND. */
 TB_MUST_USE tb_status tb_store_get_input(tb_store *store, const char *id, tb_stored_input *out,
                                          tb_error *err);
 /* Those created before `before_ms`, oldest first, at most `limit`: owned array (free). */

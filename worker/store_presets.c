@@ -181,7 +181,7 @@ tb_status tb_store_add_input(tb_store *store, tb_stored_input *input, bool *is_k
 
 tb_status tb_store_get_input(tb_store *store, const char *id, tb_stored_input *out, tb_error *err)
 {
-    static const char by_id[] = INPUT_COLUMNS "WHERE id = ?1";
+    static const char by_id[] = INPUT_COLUMNS "WHERE ?1 IN (id, sha256)";
     pthread_mutex_lock(&store->mutex);
     tb_status st = find_input(store, by_id, id, out, err);
     pthread_mutex_unlock(&store->mutex);

@@ -23,6 +23,7 @@ enum {
     TB_LENGTH_MAX_SECONDS = 600,  /* of any take */
     TB_INPUT_MAX_SECONDS = 86400, /* where a begin within a sound may lie */
     TB_INPUT_ID_MAX_BYTES = 256,
+    TB_INPUT_MAX_BYTES = 1 << 30, /* of a file that a take begins with */
     TB_REWORK_MAX_CLIPS = 240,    /* of one take: 20 minutes of 5 s, more than TB_LENGTH */
     TB_NEURAL_MAX_WIDTH = 2048,   /* pixels of a picture made in one pass */
     TB_SCORE_MAX_EVENTS = 200000, /* about 300 s of sixteenths on sixteen parts, tenfold */

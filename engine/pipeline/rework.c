@@ -228,6 +228,13 @@ static bool is_named(const char *const *names, const char *text)
     return *names != NULL;
 }
 
+tb_status tb_rework_fail_missing(const char *field, const char *id, tb_error *err)
+{
+    tb_status st = tb_fail(err, TIMBRE_NOT_FOUND, "%s %.12s...: that file is not here", field, id);
+    tb_fix(err, "give the file itself again");
+    return st;
+}
+
 /* An input is a name, or the content of a file whose place is known. */
 static tb_status check_input(const timbre_request *request, tb_field_id id, tb_error *err)
 {
@@ -235,13 +242,10 @@ static tb_status check_input(const timbre_request *request, tb_field_id id, tb_e
     if (!has(request, id) || tb_request_input_path(request, id) != NULL ||
         is_named(timbre_input_names(name), text))
         return TIMBRE_OK;
-    tb_status st;
-    if (timbre_is_input_id(text)) {
-        st = tb_fail(err, TIMBRE_NOT_FOUND, "the file of %s %.12s... is not here", name, text);
-        tb_fix(err, "give the file itself again");
-        return st;
-    }
-    st = tb_fail(err, TIMBRE_BAD_INPUT, "%s '%.80s' is neither a file nor a name", name, text);
+    if (timbre_is_input_id(text))
+        return tb_rework_fail_missing(name, text, err);
+    tb_status st = tb_fail(err, TIMBRE_BAD_INPUT, "%s '%.80s' is neither a file nor a name", name,
+                           text);
     tb_fix(err, id == TB_FIELD_INIT
                     ? "names are: og_beat, agile, marim, motorway, vibes"
                     : "names are: mask_top_third_75 and the others of docs/rework.md");

@@ -70,6 +70,9 @@ TB_MUST_USE tb_status tb_rework_parse_range(const char *field, const char *text,
 TB_MUST_USE tb_status tb_rework_look(const char *path, tb_init_kind *kind, int *width,
                                      int64_t *n_frames, tb_error *err);
 
+/* NOT_FOUND: the file of an input field is nowhere. */
+TB_MUST_USE tb_status tb_rework_fail_missing(const char *field, const char *id, tb_error *err);
+
 /* The seed images that have names, NULL behind the last. */
 extern const char *const tb_seed_names[];
 

@@ -9,19 +9,6 @@
 #include "engine/pipeline/seed_image.h"
 #include "engine/spectrogram/resize.h"
 
-const char *const *timbre_input_names(const char *name)
-{
-    if (strcmp(name, "init") == 0)
-        return tb_seed_names;
-    return strcmp(name, "mask") == 0 ? tb_mask_names : NULL;
-}
-
-int timbre_is_input_id(const char *text)
-{
-    return strlen(text) == TB_SHA256_HEX_BYTES - 1 &&
-           strspn(text, "0123456789abcdef") == TB_SHA256_HEX_BYTES - 1;
-}
-
 /* A file that is called by its content has to have it. */
 static tb_status check_content(const timbre_request *request, tb_field_id id, tb_error *err)
 {

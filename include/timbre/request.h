@@ -92,6 +92,11 @@ TIMBRE_MUST_USE timbre_status timbre_request_place_model(timbre_request *request
 TIMBRE_MUST_USE timbre_status timbre_request_place_input(timbre_request *request, const char *name,
                                                          const char *path, timbre_error *err);
 
+/* Say so of every input field whose value is the SHA-256 of a file of that name in `folder`.
+ * NOT_FOUND: there is none, naming the field. */
+TIMBRE_MUST_USE timbre_status timbre_request_find_inputs(timbre_request *request,
+                                                         const char *folder, timbre_error *err);
+
 /* The names that input field `name` knows without a file ("og_beat", ...), NULL behind the last;
  * NULL: it is no input field. Static storage. */
 const char *const *timbre_input_names(const char *name);

@@ -577,7 +577,7 @@ static void bad_files_are_errors_that_name_the_field(void **state)
     id[64] = '\0';
     set(r, "init", id);
     assert_int_equal(timbre_request_resolve(r, &err), TIMBRE_NOT_FOUND);
-    assert_non_null(strstr(err.message, "is not here"));
+    assert_non_null(strstr(err.message, "that file is not here"));
     assert_int_equal(timbre_request_place_input(r, "prompt", "x", &err), TIMBRE_BAD_INPUT);
     timbre_request_free(r);
 }
