@@ -9,12 +9,10 @@
 #include "engine/base/str.h"
 #include "engine/base/utf8.h"
 #include "worker/crash_point.h"
-#include "worker/input_place.h"
 #include "worker/runner.h"
-#include "worker/service.h"
+#include "worker/submit.h"
 
 enum {
-    PRIORITY_MAX = 10,
     KEY_MAX_BYTES = 255,
     WAIT_MAX_S = 60,
     RETRY_AFTER_S = 5,
@@ -22,125 +20,18 @@ enum {
 
 /* ---- submitting ---- */
 
-/* A request on its way in. */
-typedef struct {
-    timbre_request *request;
-    char *canonical; /* resolved, as it is stored; owned */
-    char body_sha256[TB_SHA256_HEX_BYTES];
-    tb_model_place place;
-    int priority;
-    const char *key;
-    char param[64]; /* what is wrong, for the error */
-} submission;
-
-static void deinit(submission *s)
-{
-    timbre_request_free(s->request);
-    tb_model_place_deinit(&s->place);
-    free(s->canonical);
-}
-
-/* Nulls count as absent, in the fingerprint of the body too. */
-static void drop_nulls(json_t *object)
-{
-    const char *name;
-    json_t *value;
-    void *next;
-    json_object_foreach_safe(object, next, name, value)
-    {
-        if (json_is_null(value))
-            (void)json_object_del(object, name);
-    }
-}
-
-/* The fingerprint that a repeated Idempotency-Key is compared by: members in any order. */
-static tb_status hash_body(const json_t *object, char hex[TB_SHA256_HEX_BYTES], tb_error *err)
-{
-    char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
-    tb_status st = text == NULL ? tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a request")
-                                : tb_sha256_bytes(text, strlen(text), hex, err);
-    free(text);
-    return st;
-}
-
-/* priority is of the queue, not of the sound: it is in no recipe. */
-static tb_status take_priority(json_t *object, submission *s, tb_error *err)
-{
-    json_t *value = json_object_get(object, "priority");
-    if (value == NULL)
-        return TIMBRE_OK;
-    double n = json_number_value(value); /* 3.0 is a whole number too */
-    if (!json_is_number(value) || n != floor(n) || n < -PRIORITY_MAX || n > PRIORITY_MAX) {
-        (void)snprintf(s->param, sizeof s->param, "priority");
-        return tb_fail(err, TIMBRE_BAD_INPUT, "priority is not a whole number from -%d to %d",
-                       PRIORITY_MAX, PRIORITY_MAX);
-    }
-    s->priority = (int)n;
-    (void)json_object_del(object, "priority");
-    return TIMBRE_OK;
-}
-
 /* The field that a message begins with or has in quotes, for "param". */
-static void name_param(submission *s, const char *message)
+static void name_param(tb_submit *s, const char *message)
 {
     size_t n_fields;
     const timbre_field *fields = timbre_request_fields(&n_fields);
-    size_t n = strcspn(message, " '");
+    size_t n = strcspn(message, " ':");
     for (size_t i = 0; i < n_fields && s->param[0] == '\0'; i++)
         if (strlen(fields[i].name) == n && strncmp(fields[i].name, message, n) == 0)
             (void)snprintf(s->param, sizeof s->param, "%s", fields[i].name);
     if (s->param[0] == '\0' && strncmp(message, "unknown field '", 15) == 0)
         (void)snprintf(s->param, sizeof s->param, "%.*s", (int)strcspn(message + 15, "'"),
                        message + 15);
-}
-
-static tb_status set_fields(json_t *object, submission *s, tb_error *err)
-{
-    char *text = json_dumps(object, JSON_COMPACT);
-    tb_status st = text == NULL ? tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a request")
-                                : timbre_request_new(&s->request, err);
-    if (st == TIMBRE_OK)
-        st = timbre_request_set_json(s->request, text, strlen(text), err);
-    free(text);
-    return st;
-}
-
-/* A model by its name; what is not installed is a mistake of the request, not of the service. */
-static tb_status place_model(tb_worker *worker, submission *s, tb_error *err)
-{
-    const char *asked = timbre_request_has(s->request, "model_id")
-                            ? timbre_request_text(s->request, "model_id")
-                            : NULL;
-    tb_status st = tb_model_place_find(worker, asked, &s->place, err);
-    if (st == TIMBRE_OK)
-        return tb_model_place_apply(&s->place, s->request, err);
-    if (asked != NULL && st == TIMBRE_MODEL_MISSING)
-        (void)snprintf(s->param, sizeof s->param, "model_id");
-    return st;
-}
-
-/* Everything filled in, seed included: a second attempt makes the same take. */
-static tb_status resolve(tb_worker *worker, json_t *object, submission *s, tb_error *err)
-{
-    drop_nulls(object);
-    tb_status st = hash_body(object, s->body_sha256, err);
-    if (st == TIMBRE_OK)
-        st = take_priority(object, s, err);
-    if (st == TIMBRE_OK)
-        st = set_fields(object, s, err);
-    if (st == TIMBRE_OK && !timbre_request_has(s->request, "prompt")) {
-        (void)snprintf(s->param, sizeof s->param, "prompt");
-        st = tb_fail(err, TIMBRE_BAD_INPUT, "a prompt is required");
-    }
-    if (st == TIMBRE_OK)
-        st = place_model(worker, s, err);
-    if (st == TIMBRE_OK)
-        st = tb_input_place(worker, s->request, err);
-    if (st == TIMBRE_OK)
-        st = timbre_request_resolve(s->request, err);
-    if (st == TIMBRE_OK && (s->canonical = timbre_request_format(s->request)) == NULL)
-        st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a request");
-    return st;
 }
 
 static tb_status read_body(const tb_http_request *request, json_t **object, tb_error *err)
@@ -159,7 +50,7 @@ static tb_status read_body(const tb_http_request *request, json_t **object, tb_e
     return tb_fail(err, TIMBRE_BAD_INPUT, "the body is not a JSON object");
 }
 
-static tb_status check_key(const char *key, submission *s, tb_error *err)
+static tb_status check_key(const char *key, tb_submit *s, tb_error *err)
 {
     size_t n = key == NULL ? 1 : strlen(key);
     for (const char *c = key; c != NULL && *c != '\0'; c++)
@@ -173,27 +64,6 @@ static tb_status check_key(const char *key, submission *s, tb_error *err)
                    "Idempotency-Key is not 1 to %d printable ASCII characters", KEY_MAX_BYTES);
 }
 
-static tb_status submit(tb_worker *worker, const submission *s, tb_stored_job *job, bool *is_replay,
-                        tb_error *err)
-{
-    char id[TB_ID_BYTES];
-    tb_status st = tb_id_draw(id, err);
-    if (st != TIMBRE_OK)
-        return st;
-    TB_CRASH_POINT("submit-before-commit");
-    st = tb_store_submit(worker->store,
-                         &(tb_submission){.id = id,
-                                          .request = s->canonical,
-                                          .model_id = s->place.id,
-                                          .priority = s->priority,
-                                          .key = s->key,
-                                          .body_sha256 = s->body_sha256,
-                                          .queue_limit = worker->options->queue_limit},
-                         job, is_replay, err);
-    TB_CRASH_POINT("submit-after-commit");
-    return st;
-}
-
 /* Seconds of "Prefer: wait=N" (RFC 7240), 0 without. */
 static double wait_of(const tb_http_request *request)
 {
@@ -205,29 +75,7 @@ static double wait_of(const tb_http_request *request)
     return seconds > WAIT_MAX_S ? WAIT_MAX_S : seconds > 0 ? seconds : 0;
 }
 
-static tb_status wait_for_end(tb_worker *worker, tb_stored_job *job, double seconds, tb_error *err)
-{
-    double until_s = tb_clock_seconds() + seconds;
-    tb_status st = TIMBRE_OK;
-    while (st == TIMBRE_OK && !tb_job_state_is_final(job->state) &&
-           !tb_feed_is_stopped(worker->feed)) {
-        double left_s = until_s - tb_clock_seconds();
-        if (left_s <= 0)
-            break;
-        int64_t seen = tb_feed_count(worker->feed);
-        tb_stored_job now = {0};
-        st = tb_store_get_job(worker->store, job->id, &now, err);
-        if (st == TIMBRE_OK) {
-            tb_stored_job_deinit(job);
-            *job = now;
-        }
-        if (st == TIMBRE_OK && !tb_job_state_is_final(job->state))
-            (void)tb_feed_wait(worker->feed, seen, left_s > 1 ? 1000 : (int)(left_s * 1000) + 1);
-    }
-    return st;
-}
-
-static void reply_refused(tb_http_response *response, const submission *s, tb_error *err)
+static void reply_refused(tb_http_response *response, const tb_submit *s, tb_error *err)
 {
     if (err->code == TIMBRE_MODEL_MISSING && s->param[0] != '\0') /* what they asked for is not
                                                                      there; the service is well */
@@ -245,7 +93,7 @@ static void reply_refused(tb_http_response *response, const submission *s, tb_er
 
 TB_HANDLER(generate)
 {
-    submission s = {0};
+    tb_submit s = {0};
     tb_stored_job job = {0};
     json_t *object = NULL;
     tb_error err = {0};
@@ -260,9 +108,9 @@ TB_HANDLER(generate)
     if (st == TIMBRE_OK)
         st = read_body(request, &object, &err);
     if (st == TIMBRE_OK)
-        st = resolve(worker, object, &s, &err);
+        st = tb_submit_read(worker, object, &s, &err);
     if (st == TIMBRE_OK)
-        st = submit(worker, &s, &job, &is_replay, &err);
+        st = tb_submit_enter(worker, &s, &job, &is_replay, &err);
     if (st == TIMBRE_OK && !is_replay) {
         tb_journal_write(&worker->journal, TIMBRE_LOG_INFO, "job queued",
                          (tb_journal_field[]){{"job", job.id, 0},
@@ -272,7 +120,7 @@ TB_HANDLER(generate)
         tb_feed_ring(worker->feed);
     }
     if (st == TIMBRE_OK)
-        st = wait_for_end(worker, &job, wait_of(request), &err);
+        st = tb_submit_wait(worker, &job, wait_of(request), &err);
     if (st == TIMBRE_OK) {
         char place[64];
         (void)snprintf(place, sizeof place, "/jobs/%s", job.id);
@@ -286,7 +134,7 @@ TB_HANDLER(generate)
     }
     tb_stored_job_deinit(&job);
     json_decref(object);
-    deinit(&s);
+    tb_submit_deinit(&s);
 }
 
 /* ---- looking ---- */

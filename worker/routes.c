@@ -59,11 +59,17 @@ static const tb_route table[] = {
     {"POST", "/models/{org}/{name}/pull", tb_api_pull_model, {NULL}, OPTIONAL_BODY(REQUEST_BYTES)},
     {"GET", "/models/{org}/{name}/pull", tb_api_pull_events, {NULL}, .is_stream = true},
 
+    /* riffusion looks at no Content-Type */
     {"POST",
      "/run_inference/",
      tb_api_run_inference,
      {NULL},
-     {.kind = TB_BODY_JSON, .is_optional = true, .max_bytes = INPUT_BYTES}},
+     {.kind = TB_BODY_BYTES, .is_optional = true, .max_bytes = REQUEST_BYTES}},
+    {"POST",
+     "/run_inference",
+     tb_api_run_inference_moved,
+     {NULL},
+     {.kind = TB_BODY_BYTES, .is_optional = true, .max_bytes = REQUEST_BYTES}},
 };
 
 const tb_route *tb_routes(size_t *n)

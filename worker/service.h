@@ -128,5 +128,6 @@ TB_HANDLER(pull_events);
 TB_HANDLER(warm_model);
 /* api_riffusion.c */
 TB_HANDLER(run_inference);
+TB_HANDLER(run_inference_moved);
 
 #endif

@@ -357,8 +357,6 @@ def health_metrics_and_the_document() -> None:
         "timbre_http_request_seconds",
     ):
         assert f"\n# TYPE {name} " in "\n" + text, name
-    answer = CLIENT.call("POST", "/run_inference/", {"start": {}})
-    assert answer.status == 501
     assert CLIENT.call("GET", "/nowhere").status == 404
     assert CLIENT.call("DELETE", "/health").headers["allow"] == "GET, HEAD, OPTIONS"
 

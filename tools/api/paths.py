@@ -23,7 +23,7 @@ REASONS = {
     431: "The headers exceed 16 KiB.",
     429: "No room for more; Retry-After says when to try again.",
     500: "Something failed.",
-    501: "Not in this version.",
+    504: "Not done in time.",
     503: "The worker stops, or has no room; Retry-After.",
     507: "The disk is full.",
 }
@@ -113,8 +113,32 @@ ETAG = {"ETag": text_header("changes with the answer")}
 EVENTS = ({"type": "string"}, "text/event-stream")
 PNG = ({"type": "string", "format": "binary"}, "image/png")
 AUDIO = ({"type": "string", "format": "binary"}, "audio/*")
+PAGE = ({"type": "string"}, "text/html")
 STATUS, ARTIFACT = ref("GenerationStatus"), ref("GenerationArtifact")
+INFERENCE = {
+    "start": {"prompt": "church bells", "seed": 42, "denoising": 0.75, "guidance": 7},
+    "end": {"prompt": "electronic beats", "seed": 123},
+    "alpha": 0.5,
+    "num_inference_steps": 50,
+    "seed_image_id": "og_beat",
+    "mask_image_id": None,
+}
 EXAMPLE = {"prompt": "lo-fi piano over gentle rain", "seed": 7, "duration_seconds": 1.0}
+
+
+def run_inference() -> Json:
+    """Riffusion's own answers are pages of plain words; the door's are JSON as everywhere."""
+    made = operation(
+        "runInference",
+        "riffusion",
+        "riffusion's own protocol: one clip between two prompts",
+        {200: PAGE},
+        refusals=(413, 429, 500, 504),
+        body=json_body("InferenceInput", INFERENCE),
+    )
+    for status in ("400", "429", "500", "503", "504"):
+        made["responses"][status]["content"]["text/html"] = {"schema": {"type": "string"}}
+    return made
 
 
 def get_job(name: str, summary: str) -> Json:
@@ -455,13 +479,15 @@ def paths() -> Json:
         },
         "/models/{name}/pull": pull(("name",), ""),
         "/models/{org}/{name}/pull": pull(("org", "name"), "OfOrg"),
-        "/run_inference/": {
+        "/run_inference/": {"post": run_inference()},
+        "/run_inference": {
             "post": operation(
-                "runInference",
+                "runInferenceMoved",
                 "riffusion",
-                "riffusion's own protocol: not yet",
-                {},
-                refusals=(413, 415, 501),
+                "To /run_inference/, as Flask answers it",
+                {308: PAGE},
+                refusals=(413,),
+                headers={308: {"Location": text_header("/run_inference/")}},
             )
         },
     }

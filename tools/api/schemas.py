@@ -277,6 +277,33 @@ ANSWERS: Json = {
             "state": text(enum=["planning", "running", "done", "failed"]),
         },
     },
+    "InferencePrompt": {
+        "type": "object",
+        "required": ["prompt", "seed"],
+        "properties": {
+            "prompt": {"type": "string"},
+            "seed": {"type": ["integer", "boolean"]},
+            "negative_prompt": {
+                "type": ["string", "null"],
+                "description": "Without effect, as in riffusion.",
+            },
+            "denoising": {"type": "number", "default": 0.75},
+            "guidance": {"type": "number", "default": 7},
+        },
+    },
+    "InferenceInput": {
+        "type": "object",
+        "description": "Other members are left out of account.",
+        "required": ["start", "end", "alpha"],
+        "properties": {
+            "start": ref("InferencePrompt"),
+            "end": ref("InferencePrompt"),
+            "alpha": {"type": "number"},
+            "num_inference_steps": {"type": "integer", "default": 50},
+            "seed_image_id": {"type": "string", "default": "og_beat"},
+            "mask_image_id": {"type": ["string", "null"]},
+        },
+    },
     "ModelList": closed(
         {
             "models": {
