@@ -339,7 +339,7 @@ static tb_status check_plan(const tb_rework *w, tb_error *err)
         return tb_fail(err, TIMBRE_BAD_INPUT, "that are %d clips, more than %d", w->n_clips,
                        TB_REWORK_MAX_CLIPS);
     if (w->width > TB_NEURAL_MAX_WIDTH)
-        return tb_fail(err, TIMBRE_BAD_INPUT, "a clip of %d pixels is wider than %d", w->width,
+        return tb_fail(err, TIMBRE_BAD_INPUT, "a clip is %d pixels wide, more than %d", w->width,
                        TB_NEURAL_MAX_WIDTH);
     return TIMBRE_OK;
 }

@@ -430,7 +430,7 @@ static void wrong_values_name_the_field_and_its_limit(void **state)
 {
     (void)state;
     program_run(&home, &result, "generate", "x", "-l", "0", NULL);
-    assert_refused(2, "timbre: --length: 0 is not between 1 and 300");
+    assert_refused(2, "timbre: --length: 0 is not between 1 and 600");
     program_run(&home, &result, "generate", "x", "-l", "1:30", NULL);
     assert_refused(2, "--length: '1:30' is not a number");
     assert_non_null(strstr(result.err, "fix: give it in seconds, such as 90"));

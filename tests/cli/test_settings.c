@@ -100,7 +100,7 @@ static void wrong_files_are_named_with_line_and_never_crash(void **state)
         {"[engine]\n\n; a comment\nthreads = many\n", "config.ini:4: engine.threads 'many' is not"},
         {"[engine]\nthreads = 1000\n", "config.ini:2: engine.threads 1000 is outside 0 to 256"},
         {"[ui]\ncolor = pink\n", "config.ini:2: ui.color 'pink' is not one of"},
-        {"[generate]\nlength = 0\n", "config.ini:2: generate.length: 0 is not between 1 and 300"},
+        {"[generate]\nlength = 0\n", "config.ini:2: generate.length: 0 is not between 1 and 600"},
         {"[output]\nformat = mp3\n", "config.ini:2: output.format: 'mp3' is not one of"},
         {"[output]\n\nnonsense\n", "config.ini:3: neither [section] nor name = value"},
         {"[output]\nname = \xff\n", "config.ini:2: byte 0xff is not text"},

@@ -18,6 +18,7 @@
 #include "engine/base/hash.h"
 #include "engine/base/limits.h"
 #include "engine/pipeline/rework.h"
+#include "engine/pipeline/sound_picture.h"
 #include "engine/spectrogram/image_file.h"
 #include "engine/spectrogram/raster.h"
 #include "tests/support/folder.h"
@@ -658,6 +659,39 @@ static void ranges_are_read_with_their_units(void **state)
     }
 }
 
+/* What the network sees of a sound is the picture that timbre encode makes of it. */
+static void a_sound_is_seen_as_encode_paints_it(void **state)
+{
+    (void)state;
+    timbre_error err = {0};
+    timbre_spectrogram_params params;
+    timbre_encode_options options = {.struct_size = sizeof options, .output = "encoded.png"};
+    timbre_encode_report report = {.struct_size = sizeof report};
+    tb_raster ours, theirs;
+    tb_pool *pool = NULL;
+    const tb_kernels *kernels = NULL;
+    ok(timbre_encode(engine, "sound.wav", &options, &report, &err), &err);
+    ok(tb_raster_read("encoded.png", &theirs, &err), &err);
+    timbre_spectrogram_params_init(&params);
+    ok(tb_pool_new(2, &pool, &err), &err);
+    ok(tb_kernels_choose(NULL, &kernels, &err), &err);
+    tb_progress quiet = {0};
+    tb_sound_picture spec = {.params = &params,
+                             .kernels = kernels,
+                             .pool = pool,
+                             .progress = &quiet,
+                             .n_columns = 301,
+                             .n_frames = 3 * 44100};
+    ok(tb_sound_picture_read(&spec, "sound.wav", 0, &ours, &err), &err);
+    assert_int_equal(theirs.width, 301);
+    for (int i = 0; i < 301 * 512; i++)
+        if (ours.pixels[i] != theirs.pixels[3 * i])
+            fail_msg("pixel %d: %d, not %d", i, ours.pixels[i], theirs.pixels[3 * i]);
+    tb_raster_deinit(&ours);
+    tb_raster_deinit(&theirs);
+    tb_pool_free(pool);
+}
+
 static void a_seed_image_is_made_by_the_sketch(void **state)
 {
     (void)state;
@@ -711,6 +745,7 @@ int main(void)
         cmocka_unit_test(silence_is_nothing_to_begin_with),
         cmocka_unit_test(sound_of_any_rate_and_pictures_of_any_size_serve),
         cmocka_unit_test(ranges_are_read_with_their_units),
+        cmocka_unit_test(a_sound_is_seen_as_encode_paints_it),
         cmocka_unit_test(a_seed_image_is_made_by_the_sketch),
     };
     return cmocka_run_group_tests(tests, begin, end);

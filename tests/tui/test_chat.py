@@ -87,7 +87,7 @@ def a_wrong_value_leaves_the_old_one() -> None:
     with Home() as home:
         done = chat(home, "/length 2\n/length 9999\n/length 1:30\n/length\n")
         assert done.stdout == b"length: 2\n", done
-        assert done.stderr.count(b"/length: ") == 2 and b"300" in done.stderr, done
+        assert done.stderr.count(b"/length: ") == 2 and b"600" in done.stderr, done
 
 
 def an_unknown_command_is_never_run() -> None:
