@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/inputs.h"
 #include "engine/base/str.h"
 
 static const timbre_field *field_at(int i)
@@ -30,13 +31,26 @@ int tb_wish_find(const char *name)
     return -1;
 }
 
+/* A take ("#12", "last", its id) is the worker's to find; a file becomes the name of its content.
+ */
+static tb_status keep_input(const char *field, const char *text, char **value, tb_error *err)
+{
+    bool is_number = text[0] == '#' && text[1 + strspn(text + 1, "0123456789")] == '\0';
+    bool is_uuid = strlen(text) == 36 && strspn(text, "0123456789abcdef-") == 36;
+    if (!is_number && !is_uuid && strcmp(text, "last") != 0)
+        return tb_input_keep(NULL, field, text, value, err);
+    *value = tb_strdup(text);
+    return *value != NULL ? TIMBRE_OK : tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a setting");
+}
+
 tb_status tb_wishes_set(tb_wishes *wishes, int i_field, const char *text, tb_error *err)
 {
     const timbre_field *field = field_at(i_field);
     if (field == NULL)
         return tb_fail(err, TIMBRE_BAD_INPUT, "there is no such setting");
     bool is_off = text == NULL || text[0] == '\0' ||
-                  (strcmp(text, "off") == 0 && field->type != TIMBRE_FIELD_TEXT) ||
+                  (strcmp(text, "off") == 0 &&
+                   (field->type != TIMBRE_FIELD_TEXT || field->is_input)) ||
                   strcmp(text, "default") == 0;
     if (field->type == TIMBRE_FIELD_BOOLEAN && text != NULL)
         text = strcmp(text, "on") == 0 ? "true" : text;
@@ -50,8 +64,16 @@ tb_status tb_wishes_set(tb_wishes *wishes, int i_field, const char *text, tb_err
         if (st != TIMBRE_OK)
             return st;
     }
+    char *value = NULL;
+    tb_status st = TIMBRE_OK;
+    if (!is_off && field->is_input)
+        st = keep_input(field->name, text, &value, err);
+    else if (!is_off && (value = tb_strdup(text)) == NULL)
+        st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a setting");
+    if (st != TIMBRE_OK)
+        return st;
     free(wishes->text[i_field]);
-    wishes->text[i_field] = is_off ? NULL : tb_strdup(text);
+    wishes->text[i_field] = value;
     return TIMBRE_OK;
 }
 

@@ -110,6 +110,41 @@ static void the_command_survives_a_shell(void **state)
 
 /* ---- old prompts ---- */
 
+static void a_beginning_is_a_name_a_take_or_a_file(void **state)
+{
+    (void)state;
+    static const char *const as_it_is[] = {"og_beat", "#12", "last",
+                                           "0e9a603e-21ff-429a-97d6-751d0be0da00"};
+    tb_wishes w = {0};
+    tb_error err = {0};
+    char folder[] = "/tmp/timbre-wishes-XXXXXX", command[64];
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(setenv("TIMBRE_DATA_DIR", folder, 1), 0);
+    for (size_t i = 0; i < sizeof as_it_is / sizeof *as_it_is; i++) {
+        assert_int_equal(set(&w, "init", as_it_is[i], &err), TIMBRE_OK);
+        assert_string_equal(tb_wishes_text(&w, "init"), as_it_is[i]);
+    }
+    assert_int_equal(set(&w, "init", "/no/such/file.wav", &err), TIMBRE_BAD_INPUT);
+    assert_non_null(strstr(err.message, "no file and no name"));
+    assert_string_equal(tb_wishes_text(&w, "init"), as_it_is[3]); /* nothing was taken */
+
+    char path[80];
+    (void)snprintf(path, sizeof path, "%s/sound.wav", folder);
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    (void)fputs("abc", f);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(set(&w, "init", path, &err), TIMBRE_OK);
+    assert_string_equal(tb_wishes_text(&w, "init"), /* SHA-256 of "abc", FIPS 180-2 */
+                        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_int_equal(set(&w, "init", "off", &err), TIMBRE_OK);
+    assert_null(tb_wishes_text(&w, "init"));
+    tb_wishes_deinit(&w);
+    (void)unsetenv("TIMBRE_DATA_DIR");
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    assert_int_equal(system(command), 0);
+}
+
 static void old_prompts_come_back(void **state)
 {
     (void)state;
@@ -166,6 +201,7 @@ int main(void)
         cmocka_unit_test(wrong_values_are_refused_by_name),
         cmocka_unit_test(the_body_has_what_was_asked),
         cmocka_unit_test(the_command_survives_a_shell),
+        cmocka_unit_test(a_beginning_is_a_name_a_take_or_a_file),
         cmocka_unit_test(old_prompts_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

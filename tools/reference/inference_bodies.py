@@ -29,7 +29,7 @@ DATA = Path(__file__).resolve().parents[2] / "tests/data"
 class PromptInput:
     prompt: str
     seed: int
-    negative_prompt: Optional[str] = None  # noqa: UP045
+    negative_prompt: Optional[str] = None  # noqa: UP007
     denoising: float = 0.75
     guidance: float = 7.0
 
@@ -41,7 +41,7 @@ class InferenceInput:
     alpha: float
     num_inference_steps: int = 50
     seed_image_id: str = "og_beat"
-    mask_image_id: Optional[str] = None  # noqa: UP045
+    mask_image_id: Optional[str] = None  # noqa: UP007
 
 
 ONE: dict[str, Any] = {"prompt": "funky synth solo", "seed": 42}

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydub import AudioSegment  # type: ignore[import-untyped]
+from pydub import AudioSegment
 
 from tools.reference import vectors
 

@@ -13,8 +13,8 @@ Prompts A and B, negative prompt "", seeds 42 and 43, guidance 7 and 5 of both e
     riffuse_I [1, 4, 64, 16]: case I of "riffuse" in the JSON, which has the timesteps of the UNet
     img2img_SCHEDULER: 20 steps, strength 0.55, prompt A: as StableDiffusionImg2ImgPipeline, the
         sample of the encoder and the added noise from one generator of seed 42
-    magic_mix: 20 steps of ddim, kmin 0.3, kmax 0.5, mix 0.5, prompt A, the encoder's sample with seed
-        42, the noise from another generator of seed 42
+    magic_mix: 20 steps of ddim, kmin 0.3, kmax 0.5, mix 0.5, prompt A, the encoder's sample with
+        seed 42, the noise from another generator of seed 42
     variation: 20 steps of dpmpp_2m from noise 42 turned by 0.3 towards noise 77, prompt A
 
 "timesteps" in the JSON: of (steps, strength), how many evaluations and the first timestep.
