@@ -659,6 +659,49 @@ static void ranges_are_read_with_their_units(void **state)
     }
 }
 
+typedef struct {
+    timbre_cancel cancel;
+    const char *stage; /* to stop in, when it is half done; NULL: never */
+    double last;       /* fraction of the whole */
+    int n_reports;
+} stopping;
+
+static void on_progress(const timbre_progress *p, void *user)
+{
+    stopping *s = user;
+    assert_true(p->fraction >= s->last - 1e-9 && p->fraction <= 1);
+    s->last = p->fraction;
+    s->n_reports++;
+    if (s->stage != NULL && strcmp(p->stage, s->stage) == 0 && p->stage_fraction >= 0.5)
+        timbre_cancel_request(&s->cancel);
+}
+
+/* Progress of several clips only grows, and a stop is heeded within any of them. */
+static void clips_can_be_stopped_and_say_how_far_they_are(void **state)
+{
+    (void)state;
+    static const char *const stages[] = {NULL, "encode", "denoise", "decode", "vocode"};
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+        stopping s = {.stage = stages[i]};
+        timbre_request *r = long_request();
+        timbre_take *take = NULL;
+        timbre_error err = {0};
+        timbre_output output = {.struct_size = sizeof output, .path = "stopped.wav"};
+        timbre_generate_options options = {.struct_size = sizeof options,
+                                           .output = &output,
+                                           .progress = on_progress,
+                                           .progress_user = &s,
+                                           .cancel = &s.cancel};
+        timbre_status st = timbre_generate(engine, r, &options, &take, &err);
+        assert_int_equal(st, stages[i] == NULL ? TIMBRE_OK : TIMBRE_CANCELLED);
+        assert_int_equal(access("stopped.wav", F_OK) == 0, stages[i] == NULL);
+        assert_true(s.n_reports > 4);
+        (void)unlink("stopped.wav");
+        timbre_take_free(take);
+        timbre_request_free(r);
+    }
+}
+
 /* What the network sees of a sound is the picture that timbre encode makes of it. */
 static void a_sound_is_seen_as_encode_paints_it(void **state)
 {
@@ -745,6 +788,7 @@ int main(void)
         cmocka_unit_test(silence_is_nothing_to_begin_with),
         cmocka_unit_test(sound_of_any_rate_and_pictures_of_any_size_serve),
         cmocka_unit_test(ranges_are_read_with_their_units),
+        cmocka_unit_test(clips_can_be_stopped_and_say_how_far_they_are),
         cmocka_unit_test(a_sound_is_seen_as_encode_paints_it),
         cmocka_unit_test(a_seed_image_is_made_by_the_sketch),
     };

@@ -9,11 +9,13 @@
 
 #include <cmocka.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/base/hash.h"
 #include "tests/support/faults.h"
 #include "tests/support/folder.h"
 #include "tests/support/sanitized.h"
@@ -31,20 +33,38 @@ static timbre_status set(timbre_request *r, const char *name, const char *value,
     return timbre_request_set(r, name, value, err);
 }
 
+static char sound_sha256[TB_SHA256_HEX_BYTES];
+static char sound[] = "/tmp/timbre-fault-XXXXXX"; /* outside of the folder that is counted */
+static bool is_rework;
+
+/* 2.2 s of a ramp: two clips of 1.2 s, from one prompt to another, a part kept. */
+static timbre_status set_rework(timbre_request *r, timbre_error *err)
+{
+    static const char *const fields[][2] = {
+        {"clip_seconds", "1.2"}, {"prompt_b", "rain"},          {"seed_b", "2"},
+        {"strength", "1"},       {"mask", "mask_top_third_75"}, {"repaint", "0.5s-2s"}};
+    timbre_status st = TIMBRE_OK;
+    for (size_t i = 0; st == TIMBRE_OK && i < sizeof fields / sizeof *fields; i++)
+        st = set(r, fields[i][0], fields[i][1], err);
+    if (st == TIMBRE_OK)
+        st = timbre_request_set(r, "init", sound_sha256, err);
+    return st == TIMBRE_OK ? timbre_request_place_input(r, "init", sound, err) : st;
+}
+
 static timbre_status prepare(const char *model, timbre_request **r, timbre_error *err)
 {
-    static const char *const fields[][2] = {{"prompt", "a (funky:1.2) organ"},
-                                            {"negative_prompt", "rain"},
-                                            {"seed", "1"},
-                                            {"duration_seconds", "1"},
-                                            {"steps", "1"},
-                                            {"scheduler", "ddim"}};
+    const char *const fields[][2] = {{"prompt", "a (funky:1.2) organ"},
+                                     {"negative_prompt", "rain"},
+                                     {"seed", "1"},
+                                     {"duration_seconds", is_rework ? "2.2" : "1"},
+                                     {"steps", "1"},
+                                     {"scheduler", "ddim"}};
     timbre_status st = timbre_request_new(r, err);
     if (st == TIMBRE_OK)
         st = set(*r, "model_id", model_path(model), err);
     for (size_t i = 0; st == TIMBRE_OK && i < sizeof fields / sizeof *fields; i++)
         st = set(*r, fields[i][0], fields[i][1], err);
-    return st;
+    return st == TIMBRE_OK && is_rework ? set_rework(*r, err) : st;
 }
 
 static void on_preview(const timbre_preview_image *image, void *user)
@@ -133,12 +153,53 @@ static void generating_in_parts_survives_faults(void **state)
     faults_are_errors(make, "tiny", 2, 0, 61);
 }
 
+static void put(FILE *f, uint32_t value, int n_bytes)
+{
+    for (int i = 0; i < n_bytes; i++)
+        (void)fputc((int)(value >> (8 * i) & 255), f);
+}
+
+static void write_sound(void)
+{
+    enum { N = 97020, RATE_HZ = 44100 };
+    tb_error err = {0};
+    int fd = mkstemp(sound);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "wb");
+    assert_non_null(f);
+    (void)fputs("RIFF", f);
+    put(f, 36 + 2 * N, 4);
+    (void)fputs("WAVEfmt ", f);
+    put(f, 16, 4);
+    put(f, 1 | 1U << 16, 4);
+    put(f, RATE_HZ, 4);
+    put(f, 2 * RATE_HZ, 4);
+    put(f, 2 | 16U << 16, 4);
+    (void)fputs("data", f);
+    put(f, 2 * N, 4);
+    for (uint32_t i = 0; i < N; i++)
+        put(f, i * 97 & 0x1fff, 2);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(tb_sha256_file(sound, sound_sha256, &err), TIMBRE_OK);
+}
+
+static void reworking_survives_faults(void **state)
+{
+    (void)state;
+    memory = "auto";
+    is_rework = true;
+    write_sound();
+    faults_are_errors(make, "tiny", 2, IS_SANITIZED ? 10 : 150, IS_SANITIZED ? 401 : 13);
+    is_rework = false;
+    (void)unlink(sound);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opening_a_model_survives_every_fault),
         cmocka_unit_test(generating_survives_every_fault),
         cmocka_unit_test(generating_in_parts_survives_faults),
+        cmocka_unit_test(reworking_survives_faults),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-import dacite  # type: ignore[import-not-found]
+import dacite
 
 DATA = Path(__file__).resolve().parents[2] / "tests/data"
 
