@@ -1,5 +1,7 @@
 /* timbre spectrogram: a sound to look at, in the terminal or as a picture with axes. */
 #include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/app.h"
@@ -11,6 +13,7 @@
 #include "cli/view_print.h"
 #include "engine/base/axis.h"
 #include "engine/base/path.h"
+#include "engine/base/str.h"
 #include "timbre/spectrogram.h"
 
 /* A bar that goes away at once only flickers. */
@@ -19,6 +22,8 @@ static const double METER_AFTER_S = 0.5;
 typedef struct {
     tb_app *app;
     const char *input, *output; /* output NULL: draw in the terminal */
+    const char *other;          /* to compare with; NULL: none */
+    char *own_title;            /* owned; NULL: none */
     const char *title;
     double range_db;
     tb_view_paper paper;
@@ -67,6 +72,45 @@ static void choose_size(look *k, timbre_view_options *options)
     tb_view_paper_cells(&k->paper, &options->width, &options->height);
 }
 
+static tb_status look_at(look *k, const char *path, const timbre_view_options *options,
+                         timbre_view **out, tb_error *err)
+{
+    tb_status st = timbre_view_new(k->engine, path, options, out, err);
+    if (st == TIMBRE_BAD_FILE && tb_file_kind_want_sound(path, err) != TIMBRE_OK)
+        st = err->code; /* in better words */
+    return st;
+}
+
+/* Again, where less is to be shown than before. */
+static tb_status narrow(look *k, const char *path, const timbre_view_options *common,
+                        timbre_view **view, tb_error *err)
+{
+    if ((*view)->duration_s <= common->length_s && (*view)->max_hz <= common->max_hz)
+        return TIMBRE_OK;
+    timbre_view_free(*view);
+    *view = NULL;
+    return look_at(k, path, common, view, err);
+}
+
+/* Both over the time and the band that they share. */
+static tb_status subtract(look *k, const timbre_view_options *asked, tb_error *err)
+{
+    timbre_view *other = NULL;
+    timbre_view_options common = *asked;
+    tb_status st = look_at(k, k->other, asked, &other, err);
+    if (st != TIMBRE_OK)
+        return st;
+    common.length_s = fmin(k->view->duration_s, other->duration_s);
+    common.max_hz = fmin(k->view->max_hz, other->max_hz);
+    st = narrow(k, k->input, &common, &k->view, err);
+    if (st == TIMBRE_OK)
+        st = narrow(k, k->other, &common, &other, err);
+    if (st == TIMBRE_OK)
+        st = timbre_view_subtract(k->view, other, err);
+    timbre_view_free(other);
+    return st;
+}
+
 static tb_status make_view(look *k, tb_error *err)
 {
     const tb_args *args = &k->app->args;
@@ -83,10 +127,10 @@ static tb_status make_view(look *k, tb_error *err)
     choose_size(k, &options);
     tb_status st = open_engine(k, err);
     if (st == TIMBRE_OK)
-        st = timbre_view_new(k->engine, k->input, &options, &k->view, err);
+        st = look_at(k, k->input, &options, &k->view, err);
+    if (st == TIMBRE_OK && k->other != NULL)
+        st = subtract(k, &options, err);
     tb_meter_clear(&k->meter);
-    if (st == TIMBRE_BAD_FILE && tb_file_kind_want_sound(k->input, err) != TIMBRE_OK)
-        st = err->code; /* in better words */
     return st;
 }
 
@@ -105,8 +149,9 @@ static json_t *loudest_of(const timbre_view *v)
 static json_t *facts_of(const look *k)
 {
     const timbre_view *v = k->view;
-    return json_pack("{s:i, s:o, s:o?, s:i, s:f, s:f, s:f, s:f, s:i, s:i, s:o}", "schema", 1,
-                     "input", tb_text_to_json(k->input), "path",
+    return json_pack("{s:i, s:o, s:o?, s:o?, s:i, s:f, s:f, s:f, s:f, s:i, s:i, s:o}", "schema", 1,
+                     "input", tb_text_to_json(k->input), "compare",
+                     k->other == NULL ? NULL : tb_text_to_json(k->other), "path",
                      k->output == NULL ? NULL : tb_text_to_json(k->output), "rate_hz",
                      v->sample_rate_hz, "start_seconds", v->start_s, "duration_seconds",
                      v->duration_s, "min_frequency_hz", v->min_hz, "max_frequency_hz", v->max_hz,
@@ -162,12 +207,16 @@ int tb_cmd_spectrogram(tb_app *app)
     look k = {.app = app,
               .input = app->args.operands[0],
               .output = tb_args_value(&app->args, "output"),
+              .other = tb_args_value(&app->args, "compare"),
               .title = tb_args_value(&app->args, "title"),
               .range_db = tb_args_number(&app->args, "range", 80)};
-    k.title = k.title != NULL ? k.title : tb_path_name(k.input);
+    if (k.other != NULL && k.title == NULL)
+        k.own_title = tb_strf("%s without %s", tb_path_name(k.input), tb_path_name(k.other));
+    k.title = k.title != NULL ? k.title : k.own_title != NULL ? k.own_title : tb_path_name(k.input);
     tb_meter_init(&k.meter, app);
     tb_status st = run(&k, &err);
     timbre_view_free(k.view);
+    free(k.own_title);
     timbre_engine_free(k.engine);
     if (st == TIMBRE_OK)
         return 0;

@@ -78,7 +78,7 @@ static tb_status apply(tb_app *app, const char **text, char **owned, tb_error *e
 }
 
 /* Options whose file may be a take's. */
-static const char *const file_options[] = {"from", "vary", "init", "mask"};
+static const char *const file_options[] = {"from", "vary", "init", "mask", "compare"};
 
 enum { N_FILE_OPTIONS = sizeof file_options / sizeof *file_options };
 

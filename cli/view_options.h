@@ -48,6 +48,10 @@ static const tb_option spectrogram_options[] = {
      .rule = {TB_VALUE_TEXT},
      .value_name = "TEXT",
      .help = "above the plot; without: the file's name"},
+    {.name = "compare",
+     .rule = {TB_VALUE_FILE},
+     .value_name = "FILE",
+     .help = "only what this sound has not"},
     {.name = "force", .help = "overwrite the picture"},
     OPTION_JSON,
     OPTION_PROGRESS,
@@ -65,6 +69,11 @@ static const char *const spectrogram_text[] = {
     "All channels are mixed to one. Each cell shows the largest level in its stretch of time, so "
     "that a click stands out in an hour of sound too. With --json only facts are printed: what "
     "is shown, and where the loudest place is.",
+    "--compare FILE leaves what the sound has and FILE has not: amplitudes subtracted, each beside "
+    "the "
+    "loudest place of its own sound, over the time and the band that both have. The other way "
+    "round "
+    "is the other order.",
     "The picture is for looking at: timbre encode makes the image that timbre decode turns into "
     "sound again.",
     NULL};

@@ -389,9 +389,9 @@ static tb_status fill_view(timbre_engine *engine, view_job *job, int64_t n, tb_e
     return st;
 }
 
-static void finish_levels(view_job *job)
+/* Amplitudes to dB below the loudest. */
+static void turn_to_db(timbre_view *v)
 {
-    timbre_view *v = job->view;
     size_t n = (size_t)v->width * (size_t)v->height;
     float most = 0;
     for (size_t i = 0; i < n; i++)
@@ -400,6 +400,12 @@ static void finish_levels(view_job *job)
         double gain = most > 0 ? (double)v->db[i] / (double)most : 0;
         v->db[i] = (float)(gain > 0 ? fmax(tb_gain_to_db(gain), FLOOR_DB) : FLOOR_DB);
     }
+}
+
+static void finish_levels(view_job *job)
+{
+    timbre_view *v = job->view;
+    turn_to_db(v);
     v->start_s = (double)job->first_frame / v->sample_rate_hz;
     v->duration_s = (double)job->n_shown / v->sample_rate_hz;
 }
@@ -430,6 +436,33 @@ tb_status timbre_view_new(timbre_engine *engine, const char *audio_path,
     tb_source_close(job.source);
     free_tables(&job);
     return st;
+}
+
+/* Edges of cells agree to a thousandth: lengths are rounded to frames of other rates. */
+static bool is_near(double a, double b)
+{
+    return fabs(a - b) <= 1e-3 * fmax(1, fmax(fabs(a), fabs(b)));
+}
+
+tb_status timbre_view_subtract(timbre_view *view, const timbre_view *other, tb_error *err)
+{
+    if (view->width != other->width || view->height != other->height ||
+        !is_near(view->start_s, other->start_s) || !is_near(view->duration_s, other->duration_s) ||
+        !is_near(view->min_hz, other->min_hz) || !is_near(view->max_hz, other->max_hz))
+        return tb_fail(
+            err, TIMBRE_BAD_INPUT,
+            "views of %dx%d cells, %g s, %g Hz and of %dx%d cells, %g s, %g Hz cannot be "
+            "compared",
+            view->width, view->height, view->duration_s, view->max_hz, other->width, other->height,
+            other->duration_s, other->max_hz);
+    size_t n = (size_t)view->width * (size_t)view->height;
+    for (size_t i = 0; i < n; i++) {
+        double a = view->db[i] > FLOOR_DB ? tb_db_to_gain(view->db[i]) : 0;
+        double b = other->db[i] > FLOOR_DB ? tb_db_to_gain(other->db[i]) : 0;
+        view->db[i] = (float)fmax(0, a - b);
+    }
+    turn_to_db(view);
+    return TIMBRE_OK;
 }
 
 void timbre_view_free(timbre_view *view)

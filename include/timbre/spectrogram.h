@@ -184,6 +184,14 @@ typedef struct timbre_view_options {
 TIMBRE_MUST_USE timbre_status timbre_view_new(timbre_engine *engine, const char *audio_path,
                                               const timbre_view_options *options, timbre_view **out,
                                               timbre_error *err);
+/*
+ * What the view has and `other` has not: max(0, a - b) of amplitudes, each beside the loudest place
+ * of its own sound, as riffusion's difference of two spectrogram images; then in dB below the
+ * loudest difference, all -120 where there is none. BAD_INPUT: the views are not of the same cells
+ * (size, times, frequencies).
+ */
+TIMBRE_MUST_USE timbre_status timbre_view_subtract(timbre_view *view, const timbre_view *other,
+                                                   timbre_error *err);
 void timbre_view_free(timbre_view *view);
 /* The view as an image (.png, .jpg) with axes of time, frequency and level around it and a title
  * (UTF-8; NULL: none). range_db: from the darkest to the brightest, e.g. 80. */

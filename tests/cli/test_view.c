@@ -252,6 +252,33 @@ static void facts_are_one_json_object(void **state)
     json_decref(facts);
 }
 
+/* What a sound has and another has not. */
+static void two_sounds_are_compared(void **state)
+{
+    (void)state;
+    program_run(&home, &result, "spectrogram", "tone.wav", "--compare", "tone.wav", "--json", NULL);
+    assert_int_equal(result.exit_code, 0);
+    json_t *facts = json_loads(result.out, 0, NULL);
+    assert_string_equal(json_string_value(json_object_get(facts, "compare")), "tone.wav");
+    assert_true(json_is_null(json_object_get(facts, "loudest"))); /* nothing is left */
+    json_decref(facts);
+    program_run(&home, &result, "generate", "rain", "-l", "2", "-s", "1", "-o", "rain.wav", NULL);
+    assert_int_equal(result.exit_code, 0);
+    program_run(&home, &result, "spectrogram", "tone.wav", "--compare", "rain.wav", "--json", NULL);
+    assert_int_equal(result.exit_code, 0);
+    facts = json_loads(result.out, 0, NULL); /* as long as the shorter */
+    assert_true(fabs(json_number_value(json_object_get(facts, "duration_seconds")) - 2) < 1e-3);
+    json_t *loudest = json_object_get(facts, "loudest");
+    assert_true(fabs(json_number_value(json_object_get(loudest, "frequency_hz")) - 1000) < 20);
+    json_decref(facts);
+    program_run(&home, &result, "spectrogram", "tone.wav", "--compare", "rain.wav", "-o", "new.png",
+                NULL);
+    assert_int_equal(result.exit_code, 0);
+    program_run(&home, &result, "spectrogram", "tone.wav", "--compare", "none.wav", NULL);
+    assert_int_equal(result.exit_code, 1);
+    assert_non_null(strstr(result.err, "none.wav"));
+}
+
 static void assert_refused(const char *file, const char *option, const char *value, int exit_code,
                            const char *message)
 {
@@ -310,6 +337,7 @@ int main(void)
         cmocka_unit_test_teardown(colours_are_those_that_the_terminal_has, program_clean),
         cmocka_unit_test(it_fits_the_window),
         cmocka_unit_test(facts_are_one_json_object),
+        cmocka_unit_test(two_sounds_are_compared),
         cmocka_unit_test(what_is_wrong_is_said),
         cmocka_unit_test(ctrl_c_leaves_nothing),
     };

@@ -176,6 +176,50 @@ static void bits_do_not_depend_on_threads(void **state)
     timbre_view_free(want);
 }
 
+/* 5 kHz in the second half, over what two_tones has in the first. */
+static double high_tone(double t, int c)
+{
+    (void)c;
+    return t < 2 ? 0 : 0.25 * sin(2 * M_PI * 5000 * t);
+}
+
+static void a_difference_is_what_the_other_has_not(void **state)
+{
+    (void)state;
+    timbre_error err = {0};
+    timbre_view_options options = {.width = 80, .height = 400, .max_hz = 10000};
+    write_sound("both.wav", WAV, 44100, 2, 4 * 44100, two_tones);
+    write_sound("high.wav", WAV, 32000, 1, 4 * 32000, high_tone);
+    write_sound("quiet.wav", WAV, 44100, 1, 4 * 44100, silence);
+    timbre_view *a = view_of(engine, "both.wav", options);
+    timbre_view *high = view_of(engine, "high.wav", options);
+    timbre_view *quiet = view_of(engine, "quiet.wav", options);
+    timbre_view *same = view_of(engine, "both.wav", options);
+
+    assert_int_equal(timbre_view_subtract(same, quiet, &err), TIMBRE_OK); /* all is left */
+    for (int i = 0; i < 80 * 400; i++)
+        assert_true(fabsf(same->db[i] - a->db[i]) < 1e-3F);
+    timbre_view *none = view_of(engine, "both.wav", options);
+    assert_int_equal(timbre_view_subtract(none, a, &err), TIMBRE_OK);
+    for (int i = 0; i < 80 * 400; i++)
+        assert_true(none->db[i] == -120);
+
+    assert_int_equal(timbre_view_subtract(a, high, &err), TIMBRE_OK);
+    for (int x = 2; x < 38; x++)
+        assert_true(fabs(loudest_hz(a, x) - 1000) < 20);
+    for (int x = 43; x < 78; x++) /* half as loud there, and as loud as the loudest here */
+        for (int y = 0; y < 400; y++)
+            assert_true(db_at(a, x, y) < -40);
+
+    options.width = 81;
+    timbre_view *wide = view_of(engine, "both.wav", options);
+    assert_int_equal(timbre_view_subtract(wide, high, &err), TIMBRE_BAD_INPUT);
+    assert_non_null(strstr(err.message, "cannot be compared"));
+    timbre_view *const all[] = {a, high, quiet, same, none, wide};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        timbre_view_free(all[i]);
+}
+
 /* The cells of a part are those of the whole, but for the level of the maximum. */
 static void a_part_looks_as_in_the_whole(void **state)
 {
@@ -381,6 +425,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tones_are_at_their_frequency_time_and_level),
         cmocka_unit_test(a_click_is_seen_in_the_one_cell_where_it_is),
+        cmocka_unit_test(a_difference_is_what_the_other_has_not),
         cmocka_unit_test(bits_do_not_depend_on_threads),
         cmocka_unit_test(a_part_looks_as_in_the_whole),
         cmocka_unit_test(every_length_and_size_works),
