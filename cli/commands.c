@@ -227,6 +227,51 @@ static const char *const help_text[] = {
     "settings.",
     NULL};
 
+static const char *const batch_formats[] = {"wav", "flac", NULL};
+
+static const tb_option batch_options[] = {
+    {.name = "output",
+     .short_name = 'o',
+     .rule = {TB_VALUE_FOLDER},
+     .value_name = "DIR",
+     .help = "folder; without: the file's name, here"},
+    {.name = "seeds",
+     .rule = {TB_VALUE_INTEGER, 1, 10, NULL},
+     .value_name = "N",
+     .default_text = "1",
+     .help = "takes of each prompt: seeds s, s+1, ..."},
+    {.name = "model",
+     .short_name = 'm',
+     .rule = {TB_VALUE_FILE},
+     .value_name = "MODEL",
+     .help = "instead of what the file says"},
+    {.name = "extension",
+     .rule = {TB_VALUE_CHOICE, .choices = batch_formats},
+     .value_name = "FORMAT",
+     .help = "wav or flac"},
+    {.name = "dry-run", .help = "list what would be made"},
+    OPTION_JSON,
+    OPTION_SOUNDFONT,
+    OPTION_TOKENIZER,
+    OPTION_THREADS,
+    OPTION_MEMORY,
+    OPTION_CPU,
+};
+
+static const char *const batch_text[] = {
+    "The file is that of riffusion's batch page: {\"params\": {...}, \"entries\": [{\"prompt\": "
+    "\"...\"}, ...]}. params (one set or a list) have checkpoint, scheduler, num_inference_steps, "
+    "guidance, width and name; entries prompt, negative_prompt and seed (42 without). Both also "
+    "take "
+    "the fields of a request: duration_seconds, init, strength, prompt_b and the others of timbre "
+    "generate.",
+    "Every take becomes SET-ENTRY-sSEED.wav, with its picture and its sidecar beside it; "
+    "index.json "
+    "lists them. A take that is there already is kept, so that a batch that was stopped goes on "
+    "where "
+    "it was. One that cannot be made is told, and the others go on.",
+    NULL};
+
 static const char *const riff_text[] = {
     "Riffusion's interpolation: clips between two prompts, each begun with the same picture "
     "(--init, a seed image by default), so that rhythm and shape stay while the sound changes. It "
@@ -272,6 +317,18 @@ static const tb_command table[] = {
                    "twelve, in the shape of a song"},
                   {"timbre riff \"rain\" \"applause\" --alpha 0.5", "one clip half way"}},
      .run = tb_cmd_riff},
+    {.name = "batch",
+     .summary = "make takes from a list of prompts",
+     .operands = "FILE",
+     .operand_kind = TB_OPERAND_FILE,
+     .max_operands = 1,
+     .text = batch_text,
+     .options = batch_options,
+     .n_options = LENGTH(batch_options),
+     .is_minor = true,
+     .examples = {{"timbre batch prompts.json", "each prompt once, into the folder prompts"},
+                  {"timbre batch prompts.json --seeds 4 --output takes", "with four seeds each"}},
+     .run = tb_cmd_batch},
     {.name = "show",
      .aliases = {{"info", NULL}},
      .summary = "show what an audio file or a model is",

@@ -67,6 +67,7 @@ void tb_command_options(const tb_command *command, tb_option_list *out);
 
 /* One function per command, in cmd_NAME.c. */
 int tb_cmd_generate(struct tb_app *app);
+int tb_cmd_batch(struct tb_app *app);
 int tb_cmd_riff(struct tb_app *app);
 int tb_cmd_show(struct tb_app *app);
 int tb_cmd_play(struct tb_app *app);

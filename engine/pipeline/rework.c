@@ -356,11 +356,45 @@ static tb_status check_length(double asked, int64_t n_frames, tb_error *err)
                    asked, there);
 }
 
+/* Fewer clips where the take is asked to be shorter than all of them. *n_frames: what there is. */
+static void plan_repeated(const timbre_request *request, tb_rework *w, int64_t *n_frames)
+{
+    double seconds = number_of(request, TB_FIELD_DURATION_SECONDS);
+    repeat_picture(request, w);
+    *n_frames = w->total_frames;
+    if (seconds > 0)
+        w->total_frames = (int64_t)(seconds * TB_SAMPLE_RATE_HZ + 0.5);
+    while (w->n_clips > 1 && (w->n_clips - 1) * (w->clip_frames - w->overlap) >= w->total_frames)
+        w->n_clips--;
+}
+
+static void plan_walk(const timbre_request *request, const timbre_spectrogram_params *params,
+                      int64_t n_frames, tb_rework *w)
+{
+    double length = number_of(request, TB_FIELD_DURATION_SECONDS);
+    double clip = number_of(request, TB_FIELD_CLIP_SECONDS);
+    double most = w->init == TB_INIT_SOUND ? ONE_CLIP_SECONDS : TB_NEURAL_MAX_SECONDS;
+    if (length <= 0)
+        length = (double)n_frames / TB_SAMPLE_RATE_HZ;
+    if (clip <= 0 && length > most)
+        clip = TB_CLIP_SECONDS;
+    walk(params, length, w->init == TB_INIT_NONE ? 0 : clip, w);
+}
+
+/* What is begun with decides either the clips' length or their number. */
+static tb_status check_idle(const timbre_request *request, const tb_rework *w, tb_error *err)
+{
+    if (!has(request, w->is_repeated ? TB_FIELD_CLIP_SECONDS : TB_FIELD_CLIPS))
+        return TIMBRE_OK;
+    return tb_fail(err, TIMBRE_BAD_INPUT, "%s is of no use here: %s decides it",
+                   w->is_repeated ? "clip_seconds" : "clips",
+                   w->is_repeated ? "the width of init" : "the length of init");
+}
+
 static tb_status plan(const timbre_request *request, const timbre_spectrogram_params *params,
                       tb_rework *w, tb_error *err)
 {
     int64_t n_frames = 0;
-    double seconds = number_of(request, TB_FIELD_DURATION_SECONDS);
     *w = (tb_rework){.is_blend = has(request, TB_FIELD_PROMPT_B),
                      .has_mask = has(request, TB_FIELD_MASK) || has(request, TB_FIELD_REPAINT) ||
                                  has(request, TB_FIELD_REPAINT_BAND),
@@ -374,27 +408,12 @@ static tb_status plan(const timbre_request *request, const timbre_spectrogram_pa
         return st;
     if (is_picture)
         n_frames = (int64_t)w->hop * (w->n_columns - 1);
-    if (w->is_blend && is_picture && w->n_columns <= TB_NEURAL_MAX_WIDTH) {
-        repeat_picture(request, w);
-        n_frames = w->total_frames;
-        if (seconds > 0)
-            w->total_frames = (int64_t)(seconds * TB_SAMPLE_RATE_HZ + 0.5);
-        while (w->n_clips > 1 &&
-               (w->n_clips - 1) * (w->clip_frames - w->overlap) >= w->total_frames)
-            w->n_clips--;
-    } else {
-        double length = seconds > 0 ? seconds : (double)n_frames / TB_SAMPLE_RATE_HZ;
-        double clip = number_of(request, TB_FIELD_CLIP_SECONDS);
-        if (clip <= 0 &&
-            (w->init == TB_INIT_SOUND ? length > ONE_CLIP_SECONDS : length > TB_NEURAL_MAX_SECONDS))
-            clip = TB_CLIP_SECONDS;
-        walk(params, length, w->init == TB_INIT_NONE ? 0 : clip, w);
-    }
-    if (w->is_repeated ? has(request, TB_FIELD_CLIP_SECONDS) : has(request, TB_FIELD_CLIPS))
-        return tb_fail(err, TIMBRE_BAD_INPUT, "%s is of no use here: %s decides it",
-                       w->is_repeated ? "clip_seconds" : "clips",
-                       w->is_repeated ? "the width of init" : "the length of init");
-    if (w->init != TB_INIT_NONE)
+    if (w->is_blend && is_picture && w->n_columns <= TB_NEURAL_MAX_WIDTH)
+        plan_repeated(request, w, &n_frames);
+    else
+        plan_walk(request, params, n_frames, w);
+    st = check_idle(request, w, err);
+    if (st == TIMBRE_OK && w->init != TB_INIT_NONE)
         st = check_length((double)w->total_frames / TB_SAMPLE_RATE_HZ, n_frames, err);
     return st == TIMBRE_OK ? check_plan(w, err) : st;
 }

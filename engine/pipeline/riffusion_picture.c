@@ -135,7 +135,7 @@ tb_status tb_riffusion_format_png(const tb_riffusion *r, const tb_riffusion_work
     int width = 0;
     for (int i = 0; i < w->rework.n_clips; i++)
         width += tb_rework_share(&w->rework, i);
-    uint8_t *row = malloc((size_t)width * 3);
+    uint8_t *row = width > 0 ? malloc((size_t)width * 3) : NULL;
     tb_status st = row != NULL ? write_png(r, w, width, row, &out, err)
                                : tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a picture");
     if (st == TIMBRE_OK) {

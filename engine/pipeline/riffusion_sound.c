@@ -53,7 +53,7 @@ static tb_status join_clips(const tb_riffusion_work *w, float *samples, int64_t 
 {
     const char *name = timbre_request_text(w->job->request, "join");
     tb_join join = strcmp(name, "riffusion") == 0 ? TB_JOIN_RIFFUSION : TB_JOIN_CLEAN;
-    int16_t *clips = malloc(2 * (size_t)n_all * sizeof *clips);
+    int16_t *clips = n_all > 0 ? malloc(2 * (size_t)n_all * sizeof *clips) : NULL;
     if (clips == NULL)
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory to join %d clips", w->rework.n_clips);
     int16_t *joined = clips + n_all;

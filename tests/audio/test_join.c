@@ -26,7 +26,7 @@ static int16_t *samples_of(const vectors *file, const char *name, int i, int64_t
     int shape[VECTORS_RANK];
     (void)snprintf(full, sizeof full, "%s_%d", name, i);
     const int32_t *values = vectors_ints(file, full, shape);
-    size_t n = (size_t)(shape[0] * shape[1]);
+    size_t n = (size_t)shape[0] * (size_t)shape[1];
     int16_t *out = calloc(n + (size_t)room, sizeof *out);
     assert_non_null(out);
     for (size_t k = 0; k < n; k++)
