@@ -69,6 +69,7 @@ void tb_command_options(const tb_command *command, tb_option_list *out);
 int tb_cmd_generate(struct tb_app *app);
 int tb_cmd_show(struct tb_app *app);
 int tb_cmd_play(struct tb_app *app);
+int tb_cmd_radio(struct tb_app *app);
 int tb_cmd_encode(struct tb_app *app);
 int tb_cmd_decode(struct tb_app *app);
 int tb_cmd_sample_clips(struct tb_app *app);
