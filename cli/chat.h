@@ -48,4 +48,7 @@ tb_status tb_chat_again(tb_chat *chat, const char *name, tb_error *err);
 tb_status tb_chat_repeat(tb_chat *chat, const char *name, tb_error *err);
 tb_status tb_chat_export(tb_chat *chat, const char *name_and_file, tb_error *err);
 
+/* "A -> B": plays until Ctrl-C. */
+tb_status tb_chat_radio(tb_chat *chat, const char *way, tb_error *err);
+
 #endif

@@ -149,6 +149,7 @@ static const tb_chat_command table[] = {
     {"settings", NULL, "what the next takes are made with", settings},
     {"takes", "[TEXT]", "the newest takes, or those with these words", tb_chat_takes},
     {"play", "[#N|last]", "listen to a take; Ctrl-C ends it", tb_chat_play},
+    {"radio", "A -> B", "play from prompt to prompt; Ctrl-C ends it", tb_chat_radio},
     {"star", "[#N|last]", "keep a take when old ones go", tb_chat_star},
     {"delete", "#N|last", "put a take into the trash", tb_chat_delete},
     {"restore", "#N", "take it out of the trash", tb_chat_restore},

@@ -13,7 +13,6 @@
 #include "cli/client/row.h"
 #include "cli/client/run.h"
 #include "cli/commands.h"
-#include "cli/field_error.h"
 #include "cli/paths.h"
 #include "cli/signals.h"
 #include "cli/text.h"
@@ -148,26 +147,6 @@ static tb_status read_lines(tb_chat *chat, tb_lines *lines, tb_error *err)
     return TIMBRE_OK;
 }
 
-/* The flags of the command line, over the settings. */
-static tb_status take_flags(tb_chat *chat, tb_error *err)
-{
-    const tb_args *args = &chat->app->args;
-    for (size_t i = 0; i < args->n_items; i++) {
-        const tb_option *option = &args->items[i].option;
-        if (option->field == NULL)
-            continue;
-        tb_status st = tb_wishes_set(&chat->wishes, tb_wish_find(option->field),
-                                     args->items[i].value, err);
-        if (st != TIMBRE_OK) {
-            char shown[40];
-            (void)snprintf(shown, sizeof shown, "--%s", option->name);
-            tb_field_error_rename(err, option->field, shown);
-            return st;
-        }
-    }
-    return TIMBRE_OK;
-}
-
 static tb_status run_all(tb_chat *chat, bool is_person, tb_error *err)
 {
     char *data_dir = NULL, *history = NULL;
@@ -199,7 +178,7 @@ int tb_cmd_chat(tb_app *app)
     if (is_person)
         tb_signals_catch_stop();
     tb_wishes_init(&chat.wishes, app);
-    tb_status st = take_flags(&chat, &err);
+    tb_status st = tb_wishes_take_flags(&chat.wishes, app, &err);
     if (st == TIMBRE_OK)
         st = run_all(&chat, is_person, &err);
     tb_wishes_deinit(&chat.wishes);

@@ -6,6 +6,8 @@
 #include "cli/codec_options.h"
 #include "cli/models_options.h"
 #include "cli/option_rows.h"
+#include "cli/radio_options.h"
+#include "cli/radio_plan.h"
 #include "cli/settings.h"
 #include "cli/view_options.h"
 #include "cli/worker_options.h"
@@ -354,6 +356,22 @@ static const tb_command table[] = {
                   {"timbre play take.wav --loop --volume 60", "until you press q"},
                   {"timbre play '#12'", "a take by its number in timbre takes"}},
      .run = tb_cmd_play},
+    {.name = "radio",
+     .summary = "play from prompt to prompt without end",
+     .operands = "PROMPT...",
+     .operand_kind = TB_OPERAND_TEXT,
+     .max_operands = TB_RADIO_PROMPTS_MAX,
+     .text = radio_text,
+     .options = radio_options,
+     .n_options = LENGTH(radio_options),
+     .has_fields = true,
+     .examples = {{"timbre radio \"rain on a roof\" \"church bells\"",
+                   "from one to the other and back"},
+                  {"timbre radio \"funk bassline -> jazz trio -> techno\" --step 0.125",
+                   "three prompts, in smaller steps"},
+                  {"timbre radio \"lo-fi piano\" -n 12 -o piano.wav --no-play",
+                   "a minute of one prompt as a file"}},
+     .run = tb_cmd_radio},
     {.name = "encode",
      .aliases = {{"audio-to-image", NULL}, {"audio-to-images-batch", "batch"}},
      .summary = "make a spectrogram image from a sound",

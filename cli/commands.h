@@ -71,6 +71,7 @@ int tb_cmd_batch(struct tb_app *app);
 int tb_cmd_riff(struct tb_app *app);
 int tb_cmd_show(struct tb_app *app);
 int tb_cmd_play(struct tb_app *app);
+int tb_cmd_radio(struct tb_app *app);
 int tb_cmd_encode(struct tb_app *app);
 int tb_cmd_decode(struct tb_app *app);
 int tb_cmd_sample_clips(struct tb_app *app);

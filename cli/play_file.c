@@ -1,16 +1,11 @@
 #include "cli/play_file.h"
 
-#include <poll.h>
 #include <stdlib.h>
-#include <string.h>
-#include <termios.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "cli/keys.h"
 #include "cli/meter.h"
 #include "cli/player.h"
 #include "cli/signals.h"
-#include "cli/tui/input.h"
 #include "timbre/audio.h"
 
 enum { CHUNK_FRAMES = 4096, TICK_MS = 20, TICKS_PER_LINE = 5 };
@@ -24,12 +19,8 @@ typedef struct {
     int64_t chunk_at, chunk_len; /* frames of it that are written, and that it holds */
     int64_t base_frame;          /* place in the file where the player's count began */
     float gain;
-    bool is_plain, loops, at_end, is_paused, is_done;
-    bool has_keys, has_line;
-    int drawn_columns; /* width of the line; 0: none stands there */
-    tb_decoder decoder;
-    bool is_saved; /* saved_terminal is the terminal as it was found */
-    struct termios saved_terminal;
+    bool loops, at_end, is_paused, is_done;
+    tb_keys keys;
 } playing;
 
 /* Fill the device's ring as far as it goes. */
@@ -104,92 +95,39 @@ static tb_status on_key(playing *p, tb_key key, tb_error *err)
 /* Wait one tick, or less when keys come. */
 static tb_status wait_for_keys(playing *p, tb_error *err)
 {
-    struct pollfd input = {.fd = p->has_keys ? STDIN_FILENO : -1, .events = POLLIN};
-    bool is_late = poll(&input, 1, TICK_MS) <= 0;
-    char bytes[32];
-    ssize_t n = is_late ? 0 : read(STDIN_FILENO, bytes, sizeof bytes);
-    if (!is_late && n <= 0)
-        p->has_keys = p->has_keys && n < 0;
-    if (n > 0)
-        tb_decoder_push(&p->decoder, bytes, (size_t)n);
     tb_status st = TIMBRE_OK;
-    while (st == TIMBRE_OK && !p->is_done) {
-        tb_input next = tb_decoder_next(&p->decoder, is_late);
-        if (next.kind == TB_INPUT_NONE)
-            break;
-        if (next.kind == TB_INPUT_KEY)
-            st = on_key(p, next.key, err);
-    }
+    tb_key key;
+    tb_keys_wait(&p->keys, TICK_MS);
+    while (st == TIMBRE_OK && !p->is_done && tb_keys_next(&p->keys, &key))
+        st = on_key(p, key, err);
     return st;
-}
-
-/* A shell has the terminal: what is written would run into its prompt. */
-static bool is_in_background(int fd)
-{
-    pid_t owner = tcgetpgrp(fd);
-    return owner >= 0 && owner != getpgrp();
 }
 
 static void show_line(playing *p)
 {
-    if (!p->has_line || is_in_background(STDERR_FILENO))
+    if (!tb_keys_begin_line(&p->keys))
         return;
     double at_s = (double)current_frame(p) / p->info.rate_hz;
     double all_s = (double)p->info.n_frames / p->info.rate_hz;
     int columns = tb_terminal_columns() - 32;
     columns = columns > 40 ? 40 : columns;
-    fputs("\033[?2026h", stderr);
-    tb_line_rewind(stderr, p->drawn_columns);
-    p->drawn_columns = fprintf(stderr, "%s %d:%02d ", p->is_paused ? "paused " : "playing",
-                               (int)at_s / 60, (int)at_s % 60);
+    int drawn = fprintf(stderr, "%s %d:%02d ", p->is_paused ? "paused " : "playing", (int)at_s / 60,
+                        (int)at_s % 60);
     if (columns >= 4) {
         tb_bar_print(stderr, all_s > 0 ? at_s / all_s : 0, columns, p->app->is_utf8);
-        p->drawn_columns += columns + 2;
+        drawn += columns + 2;
     }
-    p->drawn_columns += fprintf(stderr, " %d:%02d", (int)all_s / 60, (int)all_s % 60);
-    fputs("\033[K\033[?2026l", stderr);
-    (void)fflush(stderr);
-}
-
-/* Keys one by one and without echo; Ctrl-C stays a signal. Not when in the background, where
- * changing the terminal would stop the process. */
-static void take_terminal(playing *p)
-{
-    p->has_keys = false;
-    if (p->is_plain)
-        return;
-    p->has_line = isatty(STDERR_FILENO) && tb_terminal_can_draw() && !p->app->is_quiet;
-    if (!isatty(STDIN_FILENO) || tcgetpgrp(STDIN_FILENO) != getpgrp())
-        return;
-    if (!p->is_saved && tcgetattr(STDIN_FILENO, &p->saved_terminal) != 0)
-        return;
-    p->is_saved = true;
-    struct termios raw = p->saved_terminal;
-    raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
-    raw.c_cc[VMIN] = 1;
-    raw.c_cc[VTIME] = 0;
-    p->has_keys = tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
-}
-
-static void give_terminal_back(playing *p)
-{
-    if (p->is_saved && !is_in_background(STDIN_FILENO))
-        (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &p->saved_terminal);
-    if (p->has_line && !is_in_background(STDERR_FILENO)) {
-        tb_line_rewind(stderr, p->drawn_columns);
-        fputs("\033[K", stderr);
-        p->drawn_columns = 0;
-    }
+    drawn += fprintf(stderr, " %d:%02d", (int)all_s / 60, (int)all_s % 60);
+    tb_keys_end_line(&p->keys, drawn);
 }
 
 /* Ctrl-Z: the shell gets the terminal as it was; after fg it is ours again. */
 static void suspend(playing *p)
 {
     tb_player_pause(p->player, true);
-    give_terminal_back(p);
-    (void)fflush(stderr);
+    tb_keys_give_back(&p->keys);
     (void)tb_signals_stop();
-    take_terminal(p);
+    tb_keys_take(&p->keys, p->app);
     if (!p->is_paused)
         tb_player_pause(p->player, false);
 }
@@ -205,7 +143,7 @@ static tb_status run(playing *p, tb_error *err)
         if (tb_signals_wants_stop())
             suspend(p);
         else if (tb_signals_take_continued()) /* after SIGSTOP, or fg after bg */
-            take_terminal(p);
+            tb_keys_take(&p->keys, p->app);
         if (tick % TICKS_PER_LINE == 0)
             show_line(p);
         st = wait_for_keys(p, err);
@@ -247,20 +185,20 @@ static tb_status open_all(playing *p, const char *path, const tb_play_options *o
 tb_status tb_play_file(tb_app *app, const char *path, const tb_play_options *options, tb_error *err)
 {
     playing p = {.app = app,
-                 .is_plain = options->is_plain,
+                 .keys = {.is_plain = options->is_plain},
                  .loops = options->loops,
                  .gain = (float)(tb_settings_number(&app->settings, "play.volume") / 100)};
     tb_status st = open_all(&p, path, options, err);
     if (st == TIMBRE_OK) {
         tb_signals_hold(true); /* the terminal is given back before anything ends the process */
         tb_signals_catch_stop();
-        take_terminal(&p);
+        tb_keys_take(&p.keys, app);
         st = run(&p, err);
-        give_terminal_back(&p);
+        tb_keys_give_back(&p.keys);
         tb_signals_hold(false);
         tb_player_close(p.player);
     }
-    tb_decoder_deinit(&p.decoder);
+    tb_keys_deinit(&p.keys);
     free(p.chunk);
     timbre_audio_close(p.audio);
     return st;

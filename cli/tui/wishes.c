@@ -1,8 +1,10 @@
 #include "cli/tui/wishes.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/field_error.h"
 #include "cli/inputs.h"
 #include "engine/base/str.h"
 
@@ -97,6 +99,25 @@ void tb_wishes_deinit(tb_wishes *wishes)
     for (int i = 0; i < TB_WISHES_MAX; i++)
         free(wishes->text[i]);
     *wishes = (tb_wishes){0};
+}
+
+tb_status tb_wishes_take_flags(tb_wishes *wishes, const tb_app *app, tb_error *err)
+{
+    const tb_args *args = &app->args;
+    for (size_t i = 0; i < args->n_items; i++) {
+        const tb_option *option = &args->items[i].option;
+        if (option->field == NULL)
+            continue;
+        tb_status st = tb_wishes_set(wishes, tb_wish_find(option->field), args->items[i].value,
+                                     err);
+        if (st != TIMBRE_OK) {
+            char shown[40];
+            (void)snprintf(shown, sizeof shown, "--%s", option->name);
+            tb_field_error_rename(err, option->field, shown);
+            return st;
+        }
+    }
+    return TIMBRE_OK;
 }
 
 const char *tb_wishes_shown(const tb_wishes *wishes, int i_field)

@@ -25,6 +25,8 @@ int tb_wish_find(const char *name);
 /* NULL or "off": not asked. BAD_INPUT naming field, value and limit. */
 TB_MUST_USE tb_status tb_wishes_set(tb_wishes *wishes, int i_field, const char *text,
                                     tb_error *err);
+/* The flags of the command line over what is there. BAD_INPUT naming the flag. */
+TB_MUST_USE tb_status tb_wishes_take_flags(tb_wishes *wishes, const tb_app *app, tb_error *err);
 /* What is asked, else what is meant without ("random", "5.0", "model's own"). */
 const char *tb_wishes_shown(const tb_wishes *wishes, int i_field);
 /* By the field's name; NULL: not asked. */
