@@ -3,8 +3,9 @@
  *
  *     {"params": {...} or [{...}, ...], "entries": [{"prompt": "...", ...}, ...]}
  *
- * params are sets of riffusion's names (checkpoint, scheduler, num_inference_steps, guidance, width,
- * name) and of our own fields; entries have prompt, negative_prompt, seed and our own fields.
+ * params are sets of riffusion's names (checkpoint, scheduler, num_inference_steps, guidance,
+ * width, name) and of our own fields; entries have prompt, negative_prompt, seed and our own
+ * fields.
  */
 #ifndef TB_CLI_BATCH_FILE_H
 #define TB_CLI_BATCH_FILE_H

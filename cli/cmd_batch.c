@@ -172,7 +172,9 @@ static tb_status save_picture(const item *it, const timbre_take *take, tb_error 
 static tb_status generate(batch *b, const item *it, tb_error *err)
 {
     timbre_take *take = NULL;
-    timbre_output output = {.struct_size = sizeof output, .path = it->path, .sidecar = 1};
+    /* the sound is not there; a sidecar that was left alone is of no use */
+    timbre_output output = {
+        .struct_size = sizeof output, .path = it->path, .sidecar = 1, .replace = 1};
     timbre_generate_options options = {
         .struct_size = sizeof options, .output = &output, .cancel = tb_signals_cancel()};
     tb_status st = timbre_generate(b->engine, it->request, &options, &take, err);

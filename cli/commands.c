@@ -568,6 +568,7 @@ static const tb_command table[] = {
      .survives_bad_settings = true,
      .examples = {{"timbre version", "program and engine"},
                   {"timbre version --json", "and the libraries"}},
+     .is_minor = true,
      .run = tb_cmd_version},
     {.name = "help",
      .summary = "show the manual of a command or a topic",

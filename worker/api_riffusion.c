@@ -78,6 +78,20 @@ static json_t *make_object(const tb_inference *in)
                      "output_format", "wav", "priority", TB_PRIORITY_MAX);
 }
 
+/* Nobody says which model: the default one, and that has to paint. */
+static tb_status check_model(tb_worker *worker, tb_error *err)
+{
+    tb_model_place place = {0};
+    tb_status st = tb_model_place_find(worker, NULL, &place, err);
+    if (st == TIMBRE_OK && place.path == NULL) {
+        st = tb_fail(err, TIMBRE_MODEL_MISSING,
+                     "the sketch cannot do this: a neural model is needed");
+        tb_fix(err, "timbre models pull riffusion-v1");
+    }
+    tb_model_place_deinit(&place);
+    return st;
+}
+
 /* ---- the job ---- */
 
 static tb_status enter(tb_worker *worker, const tb_inference *in, tb_stored_job *job, tb_error *err)
@@ -253,6 +267,8 @@ TB_HANDLER(run_inference)
         return;
     }
     st = check_images(&in, &err);
+    if (st == TIMBRE_OK)
+        st = check_model(worker, &err);
     if (st == TIMBRE_OK)
         st = answer(worker, &in, &text, &err);
     tb_inference_deinit(&in);

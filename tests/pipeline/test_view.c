@@ -215,8 +215,9 @@ static void a_difference_is_what_the_other_has_not(void **state)
     timbre_view *wide = view_of(engine, "both.wav", options);
     assert_int_equal(timbre_view_subtract(wide, high, &err), TIMBRE_BAD_INPUT);
     assert_non_null(strstr(err.message, "cannot be compared"));
-    timbre_view *const all[] = {a, high, quiet, same, none, wide};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    enum { N_ALL = 6 };
+    timbre_view *const all[N_ALL] = {a, high, quiet, same, none, wide};
+    for (int i = 0; i < N_ALL; i++)
         timbre_view_free(all[i]);
 }
 

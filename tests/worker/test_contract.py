@@ -131,6 +131,9 @@ def the_examples_of_the_document_are_taken() -> None:
             example = content.get("application/json", {}).get("example")
             if example is None or "/pull" in path:
                 continue
+            if "run_inference" in path:  # what the sketch cannot do, which answers here
+                assert CLIENT.call("POST", path, example).status == 503
+                continue
             CLIENT.make()  # for those that need a take
             place = path.replace("{id}", "last").replace("{name}", "example")
             answer = CLIENT.call(method.upper(), place, example)

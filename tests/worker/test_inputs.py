@@ -111,7 +111,7 @@ def a_take_in_the_trash_is_refused() -> None:
 
 
 def an_input_that_goes_while_it_waits_fails_its_job_alone() -> None:
-    first = CLIENT.call("POST", "/generate", {"prompt": "slow", "steps": 60, "duration_seconds": 5})
+    first = CLIENT.call("POST", "/generate", {"prompt": "slow", "steps": 20, "duration_seconds": 5})
     sound = tone(700)
     sent = {"prompt": "rain", "steps": 3, "init": upload(sound)["input_id"]}
     waiting = CLIENT.call("POST", "/generate", sent)

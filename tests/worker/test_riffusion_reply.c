@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include <jansson.h>
-#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,22 +95,6 @@ static void floats_have_the_digits_of_repr(void **state)
     }
 }
 
-static void a_decimal_comma_does_not_matter(void **state)
-{
-    (void)state;
-    static const char *const names[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE.utf8", "ps_AF.UTF-8"};
-    bool is_set = false;
-    for (size_t i = 0; i < sizeof names / sizeof names[0] && !is_set; i++)
-        is_set = setlocale(LC_NUMERIC, names[i]) != NULL;
-    if (!is_set)
-        skip();
-    tb_str text = {0};
-    tb_python_append_float(&text, 5.11);
-    (void)setlocale(LC_NUMERIC, "C");
-    assert_string_equal(tb_str_text(&text), "5.11");
-    tb_str_deinit(&text);
-}
-
 static void a_duration_is_a_number(void **state)
 {
     (void)state;
@@ -132,7 +115,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_pythons_to_the_byte),
         cmocka_unit_test(floats_have_the_digits_of_repr),
-        cmocka_unit_test(a_decimal_comma_does_not_matter),
         cmocka_unit_test(a_duration_is_a_number),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

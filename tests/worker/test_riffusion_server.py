@@ -29,7 +29,7 @@ def body(**changes: Any) -> dict[str, Any]:
     """What the web app sends, of few steps."""
     made: dict[str, Any] = {
         "alpha": 0,
-        "num_inference_steps": 4,
+        "num_inference_steps": 2,
         "seed_image_id": "og_beat",
         "mask_image_id": None,
         "start": {"prompt": "church bells", "seed": 42, "denoising": 0.75, "guidance": 7},
@@ -82,14 +82,10 @@ def a_clip_comes_as_picture_and_sound() -> None:
 
 
 def clips_are_of_one_length_and_differ() -> None:
-    made = [parts(ask(body(alpha=alpha))) for alpha in (0.25, 0.5, 1)]
+    made = [parts(ask(body(alpha=alpha))) for alpha in (0.25, 1, 0.25)]
     assert len({n_frames(mp3) for _, mp3, _ in made}) == 1
-    assert len({jpeg for jpeg, _, _ in made}) == 3
-
-
-def the_same_request_is_the_same_clip() -> None:
-    one, two = parts(ask(body(alpha=0.75))), parts(ask(body(alpha=0.75)))
-    assert one[0] == two[0]
+    assert made[0][0] != made[1][0]
+    assert made[0][0] == made[2][0], "the same request is the same clip"
 
 
 def the_clip_is_the_take_of_the_same_fields() -> None:
@@ -103,7 +99,7 @@ def the_clip_is_the_take_of_the_same_fields() -> None:
         "strength": 0.75,
         "cfg_scale": 7,
         "alpha": 0.25,
-        "steps": 4,
+        "steps": 2,
         "init": "og_beat",
         "mask": "mask_top_third_75",
     }
@@ -148,8 +144,9 @@ def wrong_bodies_have_riffusions_words() -> None:
 
 
 def the_type_of_the_body_is_not_looked_at() -> None:
-    answer = ask(json.dumps(body()).encode(), Content_Type="text/plain")
-    assert answer.status == 200
+    sent = json.dumps(body(seed_image_id="nothing")).encode()
+    answer = ask(sent, Content_Type="text/plain")
+    assert answer.status == 400 and answer.body == b"Invalid seed image: nothing"
 
 
 def the_address_without_its_slash_leads_there() -> None:
@@ -160,15 +157,14 @@ def the_address_without_its_slash_leads_there() -> None:
 
 def pages_of_other_origins_may_not_ask() -> None:
     assert ask(body(), Origin="https://elsewhere.example").status == 403
-    answer = ask(body(), Origin="http://studio.example")
-    assert answer.status == 200
+    answer = ask({}, Origin="http://studio.example")
+    assert answer.status == 400
     assert answer.headers["access-control-allow-origin"] == "http://studio.example"
 
 
 CASES = [
     a_clip_comes_as_picture_and_sound,
     clips_are_of_one_length_and_differ,
-    the_same_request_is_the_same_clip,
     the_clip_is_the_take_of_the_same_fields,
     wrong_bodies_have_riffusions_words,
     the_type_of_the_body_is_not_looked_at,
