@@ -95,7 +95,7 @@ static tb_status set_fields(timbre_request *request, json_t *fields, tb_error *e
 static tb_status make_request(batch *b, item *it, tb_error *err)
 {
     json_t *fields = NULL;
-    const char *format = tb_args_value(&b->app->args, "extension");
+    const char *format = tb_args_value(&b->app->args, "format");
     tb_status st = tb_batch_file_fields(&b->file, it->i_set, it->i_entry, it->i_seed, &fields, err);
     if (st == TIMBRE_OK)
         st = timbre_request_new(&it->request, err);

@@ -1,5 +1,5 @@
-/* /radio: the radio gets the terminal, with its line and its keys, and gives it back at its end. The
- * clips are takes of the same worker: they stand in the list afterwards. */
+/* /radio: the radio gets the terminal, with its line and its keys, and gives it back at its end.
+ * The clips are takes of the same worker: they stand in the list afterwards. */
 #include <stdlib.h>
 #include <string.h>
 
