@@ -43,6 +43,7 @@ TB_DO(play);
 TB_DO(preset_save);
 TB_DO(preset_use);
 TB_DO(quit);
+TB_DO(radio);
 TB_DO(range);
 TB_DO(redraw);
 TB_DO(rename);
