@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "engine/base/condition.h"
@@ -328,7 +329,11 @@ void tb_radio_queue_get_state(tb_radio_queue *q, tb_radio_state *out)
                             .n_begun = q->n_begun,
                             .n_rounds = q->n_rounds,
                             .has_ended = q->has_ended};
-    if (q->current != NULL)
+    if (q->current != NULL) {
         out->step = q->current->step;
+        out->at = q->at;
+        out->n_frames = q->current->n_frames;
+        (void)snprintf(out->id, sizeof out->id, "%s", q->current->id != NULL ? q->current->id : "");
+    }
     unlock(q);
 }

@@ -36,9 +36,11 @@ typedef struct tb_radio_queue_options {
 typedef struct tb_radio_state {
     bool is_playing;    /* some clip was begun */
     tb_radio_step step; /* of it */
-    int n_ahead;        /* clips that wait behind it */
-    int n_begun;        /* clips so far, this one counted */
-    int n_rounds;       /* times that it was begun again because the next one is late */
+    char id[64];        /* of its job; "": none */
+    int64_t at, n_frames;
+    int n_ahead;  /* clips that wait behind it */
+    int n_begun;  /* clips so far, this one counted */
+    int n_rounds; /* times that it was begun again because the next one is late */
     bool has_ended;
 } tb_radio_state;
 

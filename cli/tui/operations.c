@@ -35,7 +35,7 @@ static const tb_operation table[] = {
     ROW("local", "Use this computer's own worker", TB_WHERE_ANY, NULL, local, .slash = "local"),
     ROW("count", "Make several takes", TB_WHERE_ANY, NULL, count, .slash = "count", .argument = "N PROMPT", .shell = "timbre generate PROMPT --count N"),
     ROW("with", "One take with other settings", TB_WHERE_ANY, NULL, with, .slash = "with", .argument = "NAME=VALUE ... PROMPT", .shell = "timbre generate PROMPT --NAME VALUE"),
-    ROW("radio", "Play from prompt to prompt without end", TB_WHERE_ANY, NULL, radio, .slash = "radio", .argument = "PROMPT -> PROMPT", .shell = "timbre radio PROMPT PROMPT"),
+    ROW("radio", "Radio: from prompt to prompt; again: its end", TB_WHERE_ANY, NULL, radio, .slash = "radio", .argument = "A -> B", .shell = "timbre radio 'A -> B'"),
     ROW("preset-save", "Keep the settings under a name", TB_WHERE_ANY, NULL, preset_save, .slash = "save", .argument = "NAME"),
     ROW("preset-use", "Settings kept under a name", TB_WHERE_ANY, NULL, preset_use, .slash = "use", .argument = "NAME"),
     ROW("reset", "Settings as they were at the start", TB_WHERE_ANY, NULL, reset, .slash = "reset"),

@@ -179,6 +179,7 @@ static void reconnect(tb_studio *studio, const char *url)
 {
     tb_error err = {0};
     int i = tb_setting_find("worker.url");
+    tb_studio_radio_stop(studio);
     tb_link_free(studio->link); /* its threads read the settings */
     studio->link = NULL;
     char *copy = tb_strdup(url);

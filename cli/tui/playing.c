@@ -14,7 +14,7 @@ static void sound_changed(void *user)
     tb_wake();
 }
 
-static bool open_sound(tb_studio *studio)
+bool tb_studio_open_sound(tb_studio *studio)
 {
     tb_playback *p = &studio->playback;
     tb_error err = {0};
@@ -36,7 +36,7 @@ static char *sound_file(const tb_studio *studio, const char *id)
 static void start(tb_studio *studio, const char *id, const char *file)
 {
     tb_playback *p = &studio->playback;
-    if (!open_sound(studio))
+    if (!tb_studio_open_sound(studio))
         return;
     (void)snprintf(p->id, sizeof p->id, "%.39s", id);
     p->wanted[0] = '\0';

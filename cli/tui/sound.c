@@ -20,12 +20,13 @@ enum {
     RATE_LIMIT_HZ = 48000,
     CHANNELS_LIMIT = 2,
     RAMP_PER_SECOND = 100, /* a change of volume takes 10 ms */
+    PIECE_FRAMES = 512,    /* written at once */
 };
 
 /* What was wished for and not done yet. */
 typedef struct {
     char *path; /* owned: play this; NULL: no such wish */
-    bool deletes, has_seek, has_stop, has_pause;
+    bool deletes, has_seek, has_stop, has_pause, has_source;
     double seek_s;
 } wishes;
 
@@ -38,6 +39,9 @@ struct tb_sound {
     int64_t
         n_changes; /* plays and stops so far: what was begun before the last one counts no more */
     bool is_ending, is_loading;
+    pthread_mutex_t source_mutex; /* guards pull and source; held while it is called */
+    tb_sound_pull pull;           /* NULL: none */
+    void *source;
     int log_fd;
     void (*changed)(void *user);
     void *user;
@@ -51,6 +55,7 @@ struct tb_sound {
     int64_t origin;   /* frame that was first since the last drop */
     bool has_wrapped; /* round the end since then */
     float gain;
+    bool plays_source; /* instead of samples */
 };
 
 /* ---- the sound itself ---- */
@@ -133,12 +138,11 @@ static int64_t heard_frame(const tb_sound *s)
 
 /* ---- feeding ---- */
 
-/* n frames from `next` on with the volume; at full volume the samples are as they are. */
-static int64_t write_some(tb_sound *s, int64_t n, float target)
+/* At most PIECE_FRAMES with the volume; at full volume the samples are as they are. */
+static int64_t write_some(tb_sound *s, const float *from, int64_t n, float target)
 {
-    enum { PIECE_FRAMES = 512, CHANNELS_MAX = 8 };
+    enum { CHANNELS_MAX = 8 };
     float piece[PIECE_FRAMES * CHANNELS_MAX];
-    const float *from = s->samples + s->next * s->n_channels;
     n = n < PIECE_FRAMES ? n : PIECE_FRAMES;
     if (s->gain >= 1 && target >= 1)
         return tb_player_write(s->player, from, n);
@@ -163,12 +167,28 @@ static void feed(tb_sound *s, bool loops, float target)
             s->has_wrapped = true;
         }
         int64_t n = s->n_frames - s->next < room ? s->n_frames - s->next : room;
-        int64_t done = n > 0 ? write_some(s, n, target) : 0;
+        const float *from = s->samples + s->next * s->n_channels;
+        int64_t done = n > 0 ? write_some(s, from, n, target) : 0;
         if (done == 0)
             return;
         s->next += done;
         room -= done;
     }
+}
+
+/* The ring has room for more than is ever ahead: all that was pulled is written. */
+static void feed_from_source(tb_sound *s, float target)
+{
+    float piece[PIECE_FRAMES * TB_SOUND_SOURCE_CHANNELS];
+    int64_t ahead = (int64_t)AHEAD_MS * s->rate_hz / 1000;
+    int64_t room = ahead - tb_player_pending(s->player), n = 1;
+    (void)pthread_mutex_lock(&s->source_mutex);
+    for (; room > 0 && n > 0 && s->pull != NULL; room -= n) {
+        n = s->pull(piece, room < PIECE_FRAMES ? room : PIECE_FRAMES, s->source);
+        if (n > 0)
+            (void)write_some(s, piece, n, target);
+    }
+    (void)pthread_mutex_unlock(&s->source_mutex);
 }
 
 /* ---- the thread ---- */
@@ -213,12 +233,44 @@ static void stop(tb_sound *s)
     free(s->samples);
     s->samples = NULL;
     s->n_frames = 0;
+    s->plays_source = false;
+}
+
+static void begin_source(tb_sound *s, int64_t n_changes)
+{
+    tb_error err = {0};
+    free(s->samples);
+    s->samples = NULL;
+    s->n_frames = 0;
+    s->rate_hz = TB_SOUND_SOURCE_RATE_HZ;
+    s->n_channels = TB_SOUND_SOURCE_CHANNELS;
+    if (s->player != NULL)
+        tb_player_pause(s->player, true);
+    if (open_device(s, &err) != TIMBRE_OK) {
+        stop(s);
+        fail(s, n_changes, &err);
+        return;
+    }
+    s->plays_source = true;
+    (void)pthread_mutex_lock(&s->mutex);
+    bool is_told = s->n_changes == n_changes;
+    if (is_told) {
+        s->state.rate_hz = s->rate_hz;
+        s->state.n_channels = s->n_channels;
+    }
+    tb_sound_state now = s->state;
+    (void)pthread_mutex_unlock(&s->mutex);
+    s->gain = volume_of(&now);
+    jump(s, 0, is_told && now.is_playing);
+    if (is_told)
+        tell(s);
 }
 
 /* Load and start; seeks and pauses that came meanwhile hold. */
 static void begin(tb_sound *s, const wishes *w, int64_t n_changes)
 {
     tb_error err = {0};
+    s->plays_source = false;
     if (s->player != NULL)
         tb_player_pause(s->player, true);
     tb_status st = load(s, w->path, &err);
@@ -256,13 +308,17 @@ static void do_wishes(tb_sound *s, const wishes *w, int64_t n_changes)
         stop(s);
     if (w->path != NULL)
         begin(s, w, n_changes);
-    if (s->n_frames == 0 || s->player == NULL || w->path != NULL)
+    if (w->has_source)
+        begin_source(s, n_changes);
+    bool is_empty = s->n_frames == 0 && !s->plays_source;
+    if (is_empty || s->player == NULL || w->path != NULL)
         return;
     tb_sound_state now;
     tb_sound_get_state(s, &now);
-    if (w->has_seek)
+    bool jumps = w->has_seek && !s->plays_source;
+    if (jumps)
         jump(s, w->seek_s, now.is_playing);
-    if (w->has_pause && !w->has_seek)
+    if (w->has_pause && !jumps)
         tb_player_pause(s->player, !now.is_playing);
     if (w->has_seek || w->has_pause)
         tell(s);
@@ -290,7 +346,11 @@ static void play_on(tb_sound *s)
     tb_sound_state now = s->state;
     bool is_loading = s->is_loading; /* what is loaded is not what is to be heard */
     (void)pthread_mutex_unlock(&s->mutex);
-    if (!now.is_playing || is_loading || s->player == NULL || s->n_frames == 0)
+    if (!now.is_playing || is_loading || s->player == NULL)
+        return;
+    if (s->plays_source)
+        feed_from_source(s, volume_of(&now));
+    if (s->n_frames == 0)
         return;
     feed(s, now.loops, volume_of(&now));
     bool is_over = !now.loops && s->next >= s->n_frames && tb_player_is_drained(s->player);
@@ -303,7 +363,8 @@ static void play_on(tb_sound *s)
 static bool is_idle(const tb_sound *s)
 {
     const wishes *w = &s->wishes;
-    return !s->is_ending && w->path == NULL && !w->has_seek && !w->has_pause && !w->has_stop;
+    return !s->is_ending && w->path == NULL && !w->has_seek && !w->has_pause && !w->has_stop &&
+           !w->has_source;
 }
 
 /* With the mutex held. */
@@ -356,6 +417,7 @@ tb_status tb_sound_new(int log_fd, void (*changed)(void *user), void *user, tb_s
     s->state.volume = 100;
     s->gain = 1;
     (void)pthread_mutex_init(&s->mutex, NULL);
+    (void)pthread_mutex_init(&s->source_mutex, NULL);
     tb_condition_init(&s->has_wish);
     sigset_t all, before;
     sigfillset(&all); /* signals are the studio thread's */
@@ -383,6 +445,7 @@ void tb_sound_free(tb_sound *s)
     (void)pthread_join(s->thread, NULL);
     (void)pthread_cond_destroy(&s->has_wish);
     (void)pthread_mutex_destroy(&s->mutex);
+    (void)pthread_mutex_destroy(&s->source_mutex);
     drop_path(s);
     free(s);
 }
@@ -422,6 +485,32 @@ void tb_sound_play(tb_sound *s, const char *path, bool deletes, int64_t tag, dou
     s->state.failure = s->is_loading ? TIMBRE_OK : TIMBRE_NO_MEMORY;
     s->state.message[0] = '\0';
     end_wish(s);
+}
+
+void tb_sound_play_source(tb_sound *s, tb_sound_pull pull, void *user, int64_t tag)
+{
+    (void)pthread_mutex_lock(&s->source_mutex);
+    s->pull = pull;
+    s->source = user;
+    (void)pthread_mutex_unlock(&s->source_mutex);
+    begin_wish(s);
+    drop_path(s);
+    s->n_changes++;
+    s->wishes.has_source = true;
+    s->is_loading = false;
+    s->state = (tb_sound_state){.tag = tag,
+                                .is_playing = true,
+                                .loops = s->state.loops,
+                                .volume = s->state.volume,
+                                .is_muted = s->state.is_muted};
+    end_wish(s);
+}
+
+void tb_sound_drop_source(tb_sound *s)
+{
+    (void)pthread_mutex_lock(&s->source_mutex);
+    s->pull = NULL;
+    (void)pthread_mutex_unlock(&s->source_mutex);
 }
 
 static void seek_locked(tb_sound *s, double position_s)

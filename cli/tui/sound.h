@@ -36,6 +36,16 @@ void tb_sound_free(tb_sound *sound);
 /* Play the audio file (read on the sound's thread, and forgotten after it) from start_s on, instead
  * of what plays now. `tag`: the caller's, not 0. `deletes`: unlink the file when it was read. */
 void tb_sound_play(tb_sound *sound, const char *path, bool deletes, int64_t tag, double start_s);
+
+/* Frames of TB_SOUND_SOURCE_CHANNELS at TB_SOUND_SOURCE_RATE_HZ into out; fewer than n: there are
+ * no more now. Called on the sound's thread; must not wait. */
+typedef int64_t (*tb_sound_pull)(float *out, int64_t n, void *user);
+enum { TB_SOUND_SOURCE_CHANNELS = 2, TB_SOUND_SOURCE_RATE_HZ = 44100 };
+/* Play what it gives, which has no end and no place to seek to, instead of what plays now. */
+void tb_sound_play_source(tb_sound *sound, tb_sound_pull pull, void *user, int64_t tag);
+/* Once this returns the source is called no more. */
+void tb_sound_drop_source(tb_sound *sound);
+
 void tb_sound_pause(tb_sound *sound, bool is_paused);
 /* To this time, cut to the sound; does not change whether it plays. After the end: plays again. */
 void tb_sound_seek(tb_sound *sound, double position_s);

@@ -338,6 +338,7 @@ static void loop(tb_studio *studio)
             tb_link_dispatch(studio->link);
         tb_tasks_dispatch(&studio->tasks, studio);
         tb_studio_sound_changed(studio);
+        tb_studio_radio_update(studio);
         tick(studio);
         name_window(studio);
     }
@@ -464,6 +465,7 @@ static void remove_cache(const char *folder)
 
 static void close_studio(tb_studio *studio)
 {
+    tb_studio_radio_stop(studio);
     tb_sound_free(studio->playback.sound);
     if (studio->after.len > 0 && studio->terminal != NULL)
         tb_terminal_write(studio->terminal, studio->after.bytes, studio->after.len);

@@ -88,6 +88,7 @@ typedef struct tb_studio {
     tb_tasks tasks;
     tb_collection collection;
     tb_playback playback;
+    struct tb_studio_radio *radio; /* owned; NULL: none plays */
     tb_preview preview;
     tb_contact_state contact;
     tb_wishes wishes; /* settings of the next take */
@@ -201,10 +202,21 @@ void tb_studio_get(tb_studio *studio, const char *path, const char *id, tb_reply
 /* ---- playing.c ---- */
 
 void tb_studio_play(tb_studio *studio, const tb_take *take, double start_s);
+/* The player with the volume that was chosen. False: there is none, which was said. */
+bool tb_studio_open_sound(tb_studio *studio);
 void tb_studio_sound_changed(tb_studio *studio);
 void tb_studio_compare(tb_studio *studio);
 /* Its sound in another format, into a file of this machine. "mp3", "name.flac" or "". */
 void tb_studio_export(tb_studio *studio, const tb_take *take, const char *where);
+
+/* ---- radio_side.c: clips from prompt to prompt, made ahead ---- */
+
+/* "A -> B". Instead of what plays. */
+void tb_studio_radio_start(tb_studio *studio, const char *way);
+/* Where one plays: its end. What is made is cancelled behind the scene. */
+void tb_studio_radio_stop(tb_studio *studio);
+/* What became of it since the last look. */
+void tb_studio_radio_update(tb_studio *studio);
 
 /* ---- draw_*.c ---- */
 

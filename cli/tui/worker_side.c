@@ -121,6 +121,8 @@ static void tell_end(tb_studio *studio, const tb_take *take)
     bool was_long = take->began_s > 0 && tb_clock_seconds() - take->began_s > BELL_AFTER_S;
     if (was_long && !studio->is_focused)
         tb_str_append(&studio->after, "\a");
+    if (studio->radio != NULL)
+        return; /* it plays what it makes, and nothing else comes between */
     bool is_free = !studio->playback.state.is_playing && studio->playback.wanted[0] == '\0';
     const char *when = tb_settings_text(&studio->app->settings, "ui.autoplay");
     if (strcmp(when, "always") == 0 || (strcmp(when, "idle") == 0 && is_free))

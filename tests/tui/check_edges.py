@@ -48,21 +48,6 @@ def an_editor_gets_the_terminal_and_gives_it_back() -> None:
             assert home.jobs() == []
 
 
-def the_radio_gets_the_terminal_and_gives_it_back() -> None:
-    with Home() as home, Tmux(home) as studio:
-        studio.want("F1 help")
-        studio.type("/length 2")
-        studio.keys("Enter")
-        studio.type("/radio rain -> bells")
-        studio.keys("Enter")
-        studio.want_match(r"playing rain -> bells 0 seed \d+")
-        studio.keys("q")
-        studio.want("the radio is off")
-        studio.want("rain")  # its clips are takes
-        studio.type("still here")
-        studio.want("still here")
-
-
 def an_editor_that_is_missing_is_said() -> None:
     with Home(EDITOR="no-such-editor") as home, Tmux(home) as studio:
         studio.want("F1 help")
@@ -251,7 +236,6 @@ def input_that_is_no_terminal_is_refused() -> None:
 CASES = [
     a_terminal_that_goes_away_ends_it,
     an_editor_gets_the_terminal_and_gives_it_back,
-    the_radio_gets_the_terminal_and_gives_it_back,
     an_editor_that_is_missing_is_said,
     too_much_text_is_refused_and_kept,
     two_studios_share_one_history,

@@ -274,6 +274,71 @@ static void volume_holds_from_the_first_frame(void **state)
     free(played.samples);
 }
 
+/* Counts on; its caller sees how far it went. */
+typedef struct {
+    int next, n; /* none behind n */
+} counter;
+
+static int64_t count_on(float *out, int64_t n, void *user)
+{
+    counter *c = user;
+    int64_t i = 0;
+    for (; i < n && c->next < c->n; i++, c->next++)
+        out[2 * i] = out[2 * i + 1] = (float)(c->next + 1) / (1 << 20);
+    return i;
+}
+
+static void a_source_is_heard_to_the_bit_until_it_is_dropped(void **state)
+{
+    (void)state;
+    if (!tb_player_is_built_in())
+        skip();
+    enum { N = RATE_HZ / 2 };
+    counter c = {.n = N};
+    tb_sound *sound = open_sound("disk");
+    tb_sound_play_source(sound, count_on, &c, 5);
+    double until_s = tb_clock_seconds() + PATIENCE_S;
+    while (c.next < N && tb_clock_seconds() < until_s)
+        sleep_s(0.01);
+    sleep_s(0.3);
+    assert_true(state_of(sound).is_playing); /* there may be more later */
+    assert_int_equal(state_of(sound).tag, 5);
+    tb_sound_drop_source(sound);
+    c.n = 2 * N;
+    sleep_s(0.1);
+    assert_int_equal(c.next, N);
+    tb_sound_play(sound, short_file, false, 6, 0); /* a file after it */
+    wait_for_end(sound);
+    assert_int_equal(state_of(sound).tag, 6);
+    tb_sound_free(sound);
+    frames played = read_dump();
+    assert_true(played.n > N);
+    for (size_t i = 0; i < N; i++)
+        assert_true(played.samples[2 * i] == (float)(i + 1) / (1 << 20));
+    free(played.samples);
+}
+
+static void a_source_is_paused_without_a_loss(void **state)
+{
+    (void)state;
+    if (!tb_player_is_built_in())
+        skip();
+    counter c = {.n = 100 * RATE_HZ};
+    tb_sound *sound = open_sound("dummy");
+    tb_sound_play_source(sound, count_on, &c, 1);
+    sleep_s(0.3);
+    tb_sound_pause(sound, true);
+    sleep_s(0.3);
+    int before = c.next;
+    sleep_s(0.3);
+    assert_true(before > 0 && c.next == before);
+    tb_sound_seek(sound, 0.1); /* there is no place to seek to */
+    tb_sound_pause(sound, false);
+    sleep_s(0.3);
+    assert_true(c.next > before);
+    tb_sound_free(sound);
+}
+
 static void without_a_device_it_says_so_and_lives(void **state)
 {
     (void)state;
@@ -336,6 +401,8 @@ int main(void)
         cmocka_unit_test(wishes_hold_while_it_loads),
         cmocka_unit_test(pause_stops_the_clock_and_loses_nothing),
         cmocka_unit_test(volume_holds_from_the_first_frame),
+        cmocka_unit_test(a_source_is_heard_to_the_bit_until_it_is_dropped),
+        cmocka_unit_test(a_source_is_paused_without_a_loss),
         cmocka_unit_test(without_a_device_it_says_so_and_lives),
         cmocka_unit_test(files_that_cannot_be_played_are_told),
         cmocka_unit_test(closing_does_not_wait_for_the_end),

@@ -17,6 +17,7 @@ import check_edges
 import check_jobs
 import check_models
 import check_prompt
+import check_radio
 import check_sound
 import check_speed
 import check_strangers
@@ -34,6 +35,7 @@ PARTS = (
     check_takes,
     check_terminal,
     check_prompt,
+    check_radio,
     check_strangers,
     check_view,
 )
