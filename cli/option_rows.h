@@ -31,7 +31,7 @@
 #define OPTION_MEMORY                                                                              \
     {                                                                                              \
         .name = "memory", .setting = "engine.memory", .value_name = "MODE",                        \
-        .help = "auto: the model whole where it fits; low: in parts"                          \
+        .help = "auto: the model whole where it fits; low: in parts"                               \
     }
 #define OPTION_CPU                                                                                 \
     {                                                                                              \
