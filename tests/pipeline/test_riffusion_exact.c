@@ -239,6 +239,14 @@ static void memory_is_stated_and_chosen(void **state)
     plan.has_preview = true; /* the decoder beside the UNet */
     ok(tb_riffusion_measure(r.model, &plan, kernels, NULL, &seen, &err), &err);
     assert_true(seen.low_peak >= seen.unet + seen.decoder + seen.denoise);
+    plan.has_preview = false; /* a picture to begin with: the autoencoder's other half, alone */
+    plan.has_init = true;
+    ok(tb_riffusion_measure(r.model, &plan, kernels, NULL, &seen, &err), &err);
+    assert_true(need.begin == 0 && seen.begin > 0 && seen.low_peak >= seen.begin);
+    plan.n_clips = 100; /* and all pictures of a long sound */
+    tb_riffusion_need many;
+    ok(tb_riffusion_measure(r.model, &plan, kernels, NULL, &many, &err), &err);
+    assert_true(many.decode - seen.decode >= (int64_t)99 * size.height * size.width * 3);
     assert_false(tb_riffusion_is_low(TB_RESIDENCE_AUTO, &need, 0, need.peak));
     assert_true(tb_riffusion_is_low(TB_RESIDENCE_AUTO, &need, 0, need.peak - 1));
     assert_false(tb_riffusion_is_low(TB_RESIDENCE_AUTO, &need, weights, need.peak - weights));
