@@ -124,6 +124,12 @@ static tb_status apply_model(tb_app *app, tb_take_request *t, tb_error *err)
     return st;
 }
 
+/* A take that begins with something is as long as that, unless this command says otherwise. */
+static bool has_own_length(const tb_args *args)
+{
+    return tb_args_has(args, "init") || tb_args_has(args, "prompt-b") || args->n_operands > 1;
+}
+
 /* Settings that are no built-in values; those leave the decision to the engine. */
 static tb_status apply_settings(tb_app *app, timbre_request *request, tb_error *err)
 {
@@ -135,6 +141,8 @@ static tb_status apply_settings(tb_app *app, timbre_request *request, tb_error *
             continue;
         if (strcmp(table[i].field, "model_id") == 0)
             continue; /* see choose_model */
+        if (strcmp(table[i].field, "duration_seconds") == 0 && has_own_length(&app->args))
+            continue;
         tb_status st = timbre_request_set(request, table[i].field, app->settings.text[i], err);
         if (st != TIMBRE_OK)
             return st;

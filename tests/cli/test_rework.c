@@ -73,6 +73,20 @@ static void a_recording_is_reworked_and_the_take_repeats_without_it(void **state
     assert_null(strstr(result.out, "mine.flac")); /* its place is nobody's business */
 }
 
+static void a_length_of_the_settings_is_not_meant(void **state)
+{
+    (void)state;
+    make_base();
+    RUN("config", "set", "generate.length", "9");
+    assert_int_equal(result.exit_code, 0);
+    RUN("gen", "choir", "--init", "base.wav", "--steps", "4", "-m", tiny, "-o", "own.wav");
+    assert_made("own.wav");
+    RUN("gen", "choir", "--init", "base.wav", "-l", "9", "--steps", "4", "-m", tiny);
+    assert_refused("exceeds the 1.5 s");
+    RUN("config", "unset", "generate.length");
+    assert_int_equal(result.exit_code, 0);
+}
+
 static void a_copy_that_is_gone_is_told(void **state)
 {
     (void)state;
@@ -160,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_recording_is_reworked_and_the_take_repeats_without_it),
+        cmocka_unit_test(a_length_of_the_settings_is_not_meant),
         cmocka_unit_test(a_copy_that_is_gone_is_told),
         cmocka_unit_test(masks_come_as_names_spans_and_files),
         cmocka_unit_test(riff_goes_from_one_prompt_to_another),
