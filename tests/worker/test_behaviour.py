@@ -145,7 +145,7 @@ def a_full_queue_says_when_to_try_again() -> None:
 
 def a_stop_lets_the_running_job_finish() -> None:
     with running() as (worker, client):
-        job = submit(client, "test-slow 10 50")
+        job = submit(client, "test-slow 40 100")
         client.wait(job, "running")
         assert worker.process is not None
         worker.process.send_signal(signal.SIGTERM)
