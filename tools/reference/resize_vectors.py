@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL.Image  # type: ignore[import-untyped]
+import PIL.Image
 
 from tools.reference import vectors
 
