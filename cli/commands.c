@@ -254,6 +254,8 @@ static const tb_option batch_options[] = {
      .help = "wav or flac"},
     {.name = "dry-run", .help = "list what would be made"},
     OPTION_JSON,
+    OPTION_PROGRESS,
+    OPTION_AS_OUTPUT("output-dir", "DIR"),
     OPTION_SOUNDFONT,
     OPTION_TOKENIZER,
     OPTION_THREADS,
@@ -265,14 +267,14 @@ static const char *const batch_text[] = {
     "The file is that of riffusion's batch page: {\"params\": {...}, \"entries\": [{\"prompt\": "
     "\"...\"}, ...]}. params (one set or a list) have checkpoint, scheduler, num_inference_steps, "
     "guidance, width and name; entries prompt, negative_prompt and seed (42 without). Both also "
-    "take "
-    "the fields of a request: duration_seconds, init, strength, prompt_b and the others of timbre "
-    "generate.",
+    "take the fields of a request: duration_seconds, init, strength, prompt_b and the others of "
+    "timbre generate. What an entry says comes before what its set says.",
     "Every take becomes SET-ENTRY-sSEED.wav, with its picture and its sidecar beside it; "
-    "index.json "
-    "lists them. A take that is there already is kept, so that a batch that was stopped goes on "
-    "where "
-    "it was. One that cannot be made is told, and the others go on.",
+    "index.json lists them. A take that is there already is kept, so that a batch that was stopped "
+    "goes on where it was. One that cannot be made is told, and the others go on; the exit code is "
+    "that of the first that failed.",
+    "A file has at most 1 MiB and asks for at most 10,000 takes. The sketch leaves out what it "
+    "does not use of params, such as the scheduler, and says so.",
     NULL};
 
 static const char *const riff_text[] = {
