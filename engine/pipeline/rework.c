@@ -364,7 +364,8 @@ static void plan_repeated(const timbre_request *request, tb_rework *w, int64_t *
     *n_frames = w->total_frames;
     if (seconds > 0)
         w->total_frames = (int64_t)(seconds * TB_SAMPLE_RATE_HZ + 0.5);
-    while (w->n_clips > 1 && (w->n_clips - 1) * (w->clip_frames - w->overlap) >= w->total_frames)
+    int64_t step = w->clip_frames - w->overlap; /* a last clip adds more than what it shares */
+    while (w->n_clips > 1 && (w->n_clips - 1) * step + w->overlap >= w->total_frames)
         w->n_clips--;
 }
 

@@ -93,6 +93,26 @@ static void the_clean_way_keeps_the_power(void **state)
     assert_memory_equal(out + N, clip + OVERLAP, (N - OVERLAP) * sizeof *clip);
 }
 
+/* cos + sin of a constant lies between it and sqrt 2 of it; the gains are those of frame centres:
+ * of two frames, cos and sin of pi/8 and 3 pi/8. */
+static void the_clean_way_rounds_and_bounds_a_constant(void **state)
+{
+    (void)state;
+    enum { N = 4410, LEVEL = 10000, MOST = 14142 };
+    static int16_t out[2 * N], clip[N];
+    for (int i = 0; i < N; i++)
+        out[i] = clip[i] = LEVEL;
+    (void)tb_join_append(TB_JOIN_CLEAN, out, N, clip, N, 1, 44100, N);
+    for (int i = 0; i < N; i++)
+        assert_in_range(out[i], LEVEL, MOST);
+    assert_int_equal(out[N / 2], MOST);
+
+    int16_t two[] = {1000, 1000}, none[] = {0, 0};
+    static const int16_t want[] = {924, 383}; /* 923.88, 382.68 */
+    (void)tb_join_append(TB_JOIN_CLEAN, two, 2, none, 2, 1, 44100, 2);
+    assert_memory_equal(two, want, sizeof want);
+}
+
 static void without_overlap_clips_follow_each_other(void **state)
 {
     (void)state;
@@ -120,6 +140,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(riffusions_way_is_pydubs),
         cmocka_unit_test(the_clean_way_keeps_the_power),
+        cmocka_unit_test(the_clean_way_rounds_and_bounds_a_constant),
         cmocka_unit_test(without_overlap_clips_follow_each_other),
         cmocka_unit_test(what_is_too_loud_is_cut),
     };
