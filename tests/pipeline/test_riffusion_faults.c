@@ -188,7 +188,7 @@ static void reworking_survives_faults(void **state)
     memory = "auto";
     is_rework = true;
     write_sound();
-    faults_are_errors(make, "tiny", 2, IS_SANITIZED ? 5 : 30, IS_SANITIZED ? 401 : 41);
+    faults_are_errors(make, "tiny", 2, IS_SANITIZED ? 10 : 30, IS_SANITIZED ? 151 : 41);
     is_rework = false;
     (void)unlink(sound);
 }
