@@ -18,7 +18,7 @@ def toggle(studio: Tmux) -> None:
 
 def clips_play_one_after_another_until_the_end() -> None:
     with Home() as home, Tmux(home) as studio:
-        studio.want("F1 help")
+        studio.want("ready")  # without a worker there is no radio
         studio.submit("/length 2")
         studio.submit("/radio techno -> church bells")
         studio.want("the sketch cannot blend")
@@ -39,7 +39,7 @@ def clips_play_one_after_another_until_the_end() -> None:
 
 def a_late_clip_is_told_and_cancelled_at_the_end() -> None:
     with Home() as home, Tmux(home) as studio:
-        studio.want("F1 help")
+        studio.want("ready")  # without a worker there is no radio
         studio.submit("/length 1")
         studio.submit("/radio techno -> test-slow 400 50")
         studio.want("▶ #1")
@@ -56,6 +56,7 @@ def another_take_ends_it_and_pause_does_not() -> None:
         home.make_take("long bells", seconds=40)
         with Tmux(home) as studio:
             studio.want("#1")
+            studio.want("ready")
             studio.submit("/length 1")
             studio.submit("/radio techno")
             studio.want("▶ #2")
