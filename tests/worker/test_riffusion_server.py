@@ -108,7 +108,7 @@ def the_clip_is_the_take_of_the_same_fields() -> None:
     png = CLIENT.call("GET", f"/artifacts/{answer.json['job_id']}/spectrogram.png").body
     try:
         from PIL import Image, ImageChops
-    except ImportError:
+    except ImportError:  # where no package has it, such as with Homebrew's Python
         return
     ours = Image.open(io.BytesIO(png)).convert("RGB")
     theirs = Image.open(io.BytesIO(jpeg)).convert("RGB")
