@@ -112,11 +112,6 @@ static const char *const image_choices[] = {"png", "jpg", "jpeg", NULL};
         .name = (option), .is_operand = true, .rule = {TB_VALUE_FILE}, .value_name = (value),      \
         .help = (text)                                                                             \
     }
-#define OPTION_AS_OUTPUT(option, value)                                                            \
-    {                                                                                              \
-        .name = (option), .same_as = "output", .rule = {TB_VALUE_FILE}, .value_name = (value),     \
-        .help = "as --output"                                                                      \
-    }
 #define OPTION_NUM_THREADS                                                                         \
     {                                                                                              \
         .name = "num-threads", .same_as = "jobs",                                                  \

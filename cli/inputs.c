@@ -9,21 +9,11 @@
 #include "engine/base/limits.h"
 #include "engine/base/str.h"
 
-static bool is_name(const char *field, const char *text)
-{
-    const char *const *names = timbre_input_names(field);
-    while (names != NULL && *names != NULL && strcmp(*names, text) != 0)
-        names++;
-    return names != NULL && *names != NULL;
-}
-
 /* "a, b, c" of what the field knows without a file. */
 static void fix_with_names(const char *field, tb_error *err)
 {
     tb_str list = {0};
-    const char *const *names = timbre_input_names(field);
-    for (size_t i = 0; names != NULL && names[i] != NULL; i++)
-        tb_str_appendf(&list, "%s%s", i == 0 ? "" : ", ", names[i]);
+    tb_str_append_words(&list, timbre_input_names(field));
     tb_fix(err, "a file, a take such as '#12', or one of: %s", tb_str_text(&list));
     tb_str_deinit(&list);
 }
@@ -43,7 +33,7 @@ tb_status tb_input_keep(const char *data_dir, const char *field, const char *tex
                         tb_error *err)
 {
     char hex[TB_SHA256_HEX_BYTES], *folder = NULL, *path = NULL;
-    bool is_known = is_name(field, text) || timbre_is_input_id(text);
+    bool is_known = timbre_input_has_name(field, text) || timbre_is_input_id(text);
     *value = NULL;
     tb_status st = tb_path_expand(field, text, &path, err);
     if (st == TIMBRE_OK && !is_known && access(path, F_OK) != 0) {

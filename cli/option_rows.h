@@ -53,5 +53,11 @@
         .name = "progress", .setting = "ui.progress", .value_name = "MODE",                        \
         .help = "how to show it on stderr: auto, bar, lines, json, none"                           \
     }
+/* Riffusion's spellings of --output. */
+#define OPTION_AS_OUTPUT(option, value)                                                            \
+    {                                                                                              \
+        .name = (option), .same_as = "output", .rule = {TB_VALUE_FILE}, .value_name = (value),     \
+        .help = "as --output"                                                                      \
+    }
 
 #endif

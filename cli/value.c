@@ -38,13 +38,10 @@ static tb_status check_choice(const tb_value_rule *rule, const char *name, const
                               tb_error *err)
 {
     tb_str known = {0};
-    for (size_t i = 0; rule->choices[i] != NULL; i++) {
-        if (strcmp(rule->choices[i], text) == 0) {
-            tb_str_deinit(&known);
+    for (size_t i = 0; rule->choices[i] != NULL; i++)
+        if (strcmp(rule->choices[i], text) == 0)
             return TIMBRE_OK;
-        }
-        tb_str_appendf(&known, "%s%s", i == 0 ? "" : ", ", rule->choices[i]);
-    }
+    tb_str_append_words(&known, rule->choices);
     tb_status st = tb_fail(err, TIMBRE_BAD_INPUT, "%s '%.80s' is not one of: %.300s", name, text,
                            tb_str_text(&known));
     tb_str_deinit(&known);

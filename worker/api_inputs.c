@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/base/file.h"
+#include "engine/base/content.h"
 #include "engine/base/str.h"
 #include "worker/service.h"
 
@@ -38,30 +38,6 @@ static const char *sniff(const unsigned char *head, size_t len)
                : NULL;
 }
 
-/* The body into `w`, hashed on its way. */
-static tb_status copy_body(int fd, tb_file_writer *w, char hex[TB_SHA256_HEX_BYTES], tb_error *err)
-{
-    enum { CHUNK_BYTES = 64 << 10 };
-    tb_sha256 hash = {0};
-    char *chunk = malloc(CHUNK_BYTES);
-    tb_status st = chunk == NULL ? tb_fail(err, TIMBRE_NO_MEMORY, "no memory for an input")
-                                 : tb_sha256_init(&hash, err);
-    for (ssize_t n = 1; st == TIMBRE_OK && n > 0;) {
-        n = read(fd, chunk, CHUNK_BYTES);
-        if (n < 0)
-            st = tb_fail(err, TIMBRE_IO, "the body cannot be read");
-        if (n > 0)
-            st = tb_sha256_add(&hash, chunk, (size_t)n, err);
-        if (st == TIMBRE_OK && n > 0)
-            st = tb_file_append(w, chunk, (size_t)n, err);
-    }
-    if (st == TIMBRE_OK)
-        st = tb_sha256_finish(&hash, hex, err);
-    tb_sha256_deinit(&hash);
-    free(chunk);
-    return st == TIMBRE_OK ? tb_file_sync(w, err) : st;
-}
-
 /* The same bytes came before: their file serves, or this one in its place where it is gone. */
 static tb_status keep_known(tb_worker *worker, const tb_stored_input *input, const char *path,
                             tb_error *err)
@@ -89,7 +65,7 @@ static tb_status keep(tb_worker *worker, int fd, tb_stored_input *input, bool *i
     if (st == TIMBRE_OK)
         st = tb_file_begin(&w, path, err);
     if (st == TIMBRE_OK)
-        st = copy_body(fd, &w, input->sha256, err);
+        st = tb_content_copy(fd, "the body", &w, input->sha256, err);
     if (st == TIMBRE_OK)
         st = tb_file_commit(&w, false, err);
     bool is_named = st == TIMBRE_OK;

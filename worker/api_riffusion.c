@@ -50,11 +50,9 @@ static tb_status read_body(const tb_http_request *request, char **text, size_t *
 /* Names of a list, never parts of a path. */
 static tb_status check_image(const char *field, const char *kind, const char *id, tb_error *err)
 {
-    const char *const *names = timbre_input_names(field);
-    while (*names != NULL && strcmp(*names, id) != 0)
-        names++;
-    return *names != NULL ? TIMBRE_OK
-                          : tb_fail(err, TIMBRE_BAD_INPUT, "Invalid %s image: %.200s", kind, id);
+    return timbre_input_has_name(field, id)
+               ? TIMBRE_OK
+               : tb_fail(err, TIMBRE_BAD_INPUT, "Invalid %s image: %.200s", kind, id);
 }
 
 static tb_status check_images(const tb_inference *in, tb_error *err)

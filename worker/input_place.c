@@ -10,14 +10,6 @@
 #include "engine/base/str.h"
 #include "worker/take_find.h"
 
-static bool is_name(const char *field, const char *text)
-{
-    const char *const *names = timbre_input_names(field);
-    while (names != NULL && *names != NULL && strcmp(*names, text) != 0)
-        names++;
-    return names != NULL && *names != NULL;
-}
-
 static tb_status keep(tb_worker *worker, const char *path, char hex[TB_SHA256_HEX_BYTES],
                       tb_error *err)
 {
@@ -66,7 +58,7 @@ static tb_status place(tb_worker *worker, timbre_request *request, const char *f
 {
     char hex[TB_SHA256_HEX_BYTES], text[TB_INPUT_ID_MAX_BYTES + 1];
     (void)snprintf(text, sizeof text, "%s", timbre_request_text(request, field));
-    if (is_name(field, text) || is_kept(worker, text))
+    if (timbre_input_has_name(field, text) || is_kept(worker, text))
         return TIMBRE_OK;
     tb_status st = keep_upload(worker, text, hex, err);
     if (st == TIMBRE_NOT_FOUND && !timbre_is_input_id(text))

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/base/file.h"
 #include "engine/base/random.h"
 #include "engine/base/str.h"
 
@@ -30,7 +29,8 @@ static tb_status open_file(const char *path, int64_t max_bytes, int *fd, tb_erro
     return TIMBRE_OK;
 }
 
-static tb_status copy(int fd, const char *path, tb_file_writer *w, char *hex, tb_error *err)
+tb_status tb_content_copy(int fd, const char *name, tb_file_writer *w,
+                          char hex[TB_SHA256_HEX_BYTES], tb_error *err)
 {
     tb_sha256 hash = {0};
     char *chunk = malloc(CHUNK_BYTES);
@@ -39,7 +39,7 @@ static tb_status copy(int fd, const char *path, tb_file_writer *w, char *hex, tb
     for (ssize_t n = 1; st == TIMBRE_OK && n > 0;) {
         n = read(fd, chunk, CHUNK_BYTES);
         if (n < 0)
-            st = tb_fail_errno(err, errno, "cannot read '%s'", path);
+            st = tb_fail_errno(err, errno, "cannot read '%s'", name);
         if (n > 0)
             st = tb_sha256_add(&hash, chunk, (size_t)n, err);
         if (st == TIMBRE_OK && n > 0)
@@ -64,13 +64,15 @@ static tb_status keep(int fd, const char *folder, const char *path, char *hex, t
     if (st == TIMBRE_OK)
         st = tb_file_begin(&w, part, err);
     if (st == TIMBRE_OK)
-        st = copy(fd, path, &w, hex, err);
+        st = tb_content_copy(fd, path, &w, hex, err);
     if (st == TIMBRE_OK && (whole = tb_strf("%s/%s", folder, hex)) == NULL)
         st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
     if (st == TIMBRE_OK && access(whole, R_OK) != 0) {
         st = tb_file_commit(&w, true, err);
-        if (st == TIMBRE_OK && rename(part, whole) != 0)
+        if (st == TIMBRE_OK && rename(part, whole) != 0) {
             st = tb_fail_errno(err, errno, "cannot keep '%s'", path);
+            (void)unlink(part);
+        }
     }
     tb_file_abort(&w);
     free(part);

@@ -50,6 +50,14 @@ void tb_str_append(tb_str *s, const char *text)
     tb_str_append_bytes(s, text, strlen(text));
 }
 
+void tb_str_append_words(tb_str *s, const char *const *words)
+{
+    for (size_t i = 0; words[i] != NULL; i++) {
+        tb_str_append(s, i == 0 ? "" : ", ");
+        tb_str_append(s, words[i]);
+    }
+}
+
 static void append_v(tb_str *s, const char *fmt, va_list args)
 {
     va_list again;

@@ -16,6 +16,8 @@ typedef struct tb_str {
 void tb_str_deinit(tb_str *s);
 void tb_str_append(tb_str *s, const char *text);
 void tb_str_append_bytes(tb_str *s, const void *data, size_t len_bytes);
+/* "a, b, c" of a list that ends with NULL. */
+void tb_str_append_words(tb_str *s, const char *const *words);
 void tb_str_appendf(tb_str *s, const char *fmt, ...) TB_PRINTF(2, 3);
 /* The text, "" while empty; valid until the next append. */
 const char *tb_str_text(const tb_str *s);

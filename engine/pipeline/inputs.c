@@ -15,6 +15,14 @@ const char *const *timbre_input_names(const char *name)
     return strcmp(name, "mask") == 0 ? tb_mask_names : NULL;
 }
 
+int timbre_input_has_name(const char *name, const char *text)
+{
+    const char *const *known = timbre_input_names(name);
+    while (known != NULL && *known != NULL && strcmp(*known, text) != 0)
+        known++;
+    return known != NULL && *known != NULL;
+}
+
 int timbre_is_input_id(const char *text)
 {
     return strlen(text) == TB_SHA256_HEX_BYTES - 1 &&

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "timbre/request.h"
+
 enum { SIDE = 512, KNOT_ROWS = 32, N_KNOTS = SIDE / KNOT_ROWS + 1, WHITE = 255 };
 
 const char *const tb_mask_names[] = {"mask_beat_lines_80",
@@ -74,11 +76,8 @@ static uint8_t value_at(const char *name, int x, int y)
 
 tb_status tb_mask_image_draw(const char *name, tb_raster *out, tb_error *err)
 {
-    size_t i = 0;
     *out = (tb_raster){0};
-    while (tb_mask_names[i] != NULL && strcmp(tb_mask_names[i], name) != 0)
-        i++;
-    if (tb_mask_names[i] == NULL)
+    if (!timbre_input_has_name("mask", name))
         return tb_fail(err, TIMBRE_BAD_INPUT, "mask '%.80s' is not known", name);
     tb_status st = tb_raster_new(SIDE, SIDE, 1, out, err);
     for (int y = 0; st == TIMBRE_OK && y < SIDE; y++)

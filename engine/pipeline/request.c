@@ -159,13 +159,10 @@ static tb_status check_text(const timbre_field *f, const char *text, size_t len_
 static tb_status check_choice(const timbre_field *f, const char *text, tb_error *err)
 {
     tb_str list = {0};
-    for (const char *const *c = f->choices; *c != NULL; c++) {
-        if (strcmp(*c, text) == 0) {
-            tb_str_deinit(&list);
+    for (const char *const *c = f->choices; *c != NULL; c++)
+        if (strcmp(*c, text) == 0)
             return TIMBRE_OK;
-        }
-        tb_str_appendf(&list, "%s%s", c == f->choices ? "" : ", ", *c);
-    }
+    tb_str_append_words(&list, f->choices);
     tb_status st = tb_fail(err, TIMBRE_BAD_INPUT, "%s '%.40s' is not one of: %s", f->name, text,
                            tb_str_text(&list));
     tb_str_deinit(&list);

@@ -11,6 +11,7 @@
 #include "engine/base/math.h"
 #include "engine/base/number.h"
 #include "engine/base/random.h"
+#include "engine/base/str.h"
 #include "engine/pipeline/riffusion.h"
 #include "engine/spectrogram/image_file.h"
 
@@ -211,21 +212,16 @@ static tb_status look_at_sound(const char *path, int64_t *n_frames, tb_error *er
     return st;
 }
 
-tb_status tb_rework_look(const char *path, tb_init_kind *kind, int *width, int64_t *n_frames,
-                         tb_error *err)
+/* Opens what `path` holds far enough to know: TB_INIT_PICTURE with its width, or TB_INIT_SOUND
+ * with its frames at 44.1 kHz. */
+static tb_status look_at_file(const char *path, tb_init_kind *kind, int *width, int64_t *n_frames,
+                              tb_error *err)
 {
     *kind = is_picture_file(path) ? TB_INIT_PICTURE : TB_INIT_SOUND;
     *width = 0;
     *n_frames = 0;
     return *kind == TB_INIT_PICTURE ? look_at_picture(path, width, err)
                                     : look_at_sound(path, n_frames, err);
-}
-
-static bool is_named(const char *const *names, const char *text)
-{
-    while (*names != NULL && strcmp(*names, text) != 0)
-        names++;
-    return *names != NULL;
 }
 
 tb_status tb_rework_fail_missing(const char *field, const char *id, tb_error *err)
@@ -240,15 +236,16 @@ static tb_status check_input(const timbre_request *request, tb_field_id id, tb_e
 {
     const char *name = tb_field_get(id)->name, *text = timbre_request_text(request, name);
     if (!has(request, id) || tb_request_input_path(request, id) != NULL ||
-        is_named(timbre_input_names(name), text))
+        timbre_input_has_name(name, text))
         return TIMBRE_OK;
     if (timbre_is_input_id(text))
         return tb_rework_fail_missing(name, text, err);
     tb_status st = tb_fail(err, TIMBRE_BAD_INPUT, "%s '%.80s' is neither a file nor a name", name,
                            text);
-    tb_fix(err, id == TB_FIELD_INIT
-                    ? "names are: og_beat, agile, marim, motorway, vibes"
-                    : "names are: mask_top_third_75 and the others of docs/rework.md");
+    tb_str names = {0};
+    tb_str_append_words(&names, timbre_input_names(name));
+    tb_fix(err, "names are: %s", tb_str_text(&names));
+    tb_str_deinit(&names);
     return st;
 }
 
@@ -264,7 +261,7 @@ static tb_status look_at_init(const timbre_request *request, tb_rework *w, int64
     w->init = TB_INIT_NAMED;
     w->n_columns = NAMED_COLUMNS;
     if (w->init_path != NULL) {
-        tb_status st = tb_rework_look(w->init_path, &w->init, &w->n_columns, n_frames, err);
+        tb_status st = look_at_file(w->init_path, &w->init, &w->n_columns, n_frames, err);
         if (st != TIMBRE_OK) {
             tb_error_name(err, "init");
             return st;
@@ -315,26 +312,34 @@ static void repeat_picture(const timbre_request *request, tb_rework *w)
     w->total_frames = w->clip_frames + (w->n_clips - 1) * (w->clip_frames - w->overlap);
 }
 
+/* Of clips that are to be joined; without it the next one might not go on at all. */
+static tb_status check_overlap(const tb_rework *w, tb_error *err)
+{
+    if (w->overlap * 2 <= w->clip_frames)
+        return TIMBRE_OK;
+    return tb_fail(err, TIMBRE_BAD_INPUT, "overlap_seconds %g is more than half of a clip of %g s",
+                   (double)w->overlap / TB_SAMPLE_RATE_HZ,
+                   (double)w->clip_frames / TB_SAMPLE_RATE_HZ);
+}
+
 /* Clips one behind the other through what is begun with. */
-static void walk(const timbre_spectrogram_params *params, double seconds, double clip_seconds,
-                 tb_rework *w)
+static tb_status walk(const timbre_spectrogram_params *params, double seconds, double clip_seconds,
+                      tb_rework *w, tb_error *err)
 {
     w->total_frames = (int64_t)(seconds * TB_SAMPLE_RATE_HZ + 0.5);
     bool is_one = clip_seconds <= 0 || clip_seconds >= seconds;
     w->clip_frames = is_one ? w->total_frames : whole_columns(clip_seconds, w->hop);
     w->width = tb_riffusion_width(params, is_one ? seconds : clip_seconds);
-    int64_t step = w->clip_frames - w->overlap, rest = w->total_frames - w->clip_frames;
-    w->n_clips = rest > 0 && step > 0 ? 1 + (int)((rest + step - 1) / step) : 1;
+    int64_t rest = w->total_frames - w->clip_frames, step = w->clip_frames - w->overlap;
+    tb_status st = rest > 0 ? check_overlap(w, err) : TIMBRE_OK;
+    w->n_clips = st == TIMBRE_OK && rest > 0 ? 1 + (int)((rest + step - 1) / step) : 1;
     int n_total = (int)((w->total_frames + w->hop - 1) / w->hop) + 1;
     w->n_columns = n_total > w->width ? n_total : w->width;
+    return st;
 }
 
 static tb_status check_plan(const tb_rework *w, tb_error *err)
 {
-    if (w->n_clips > 1 && w->overlap * 2 > w->clip_frames)
-        return tb_fail(
-            err, TIMBRE_BAD_INPUT, "overlap_seconds %g is more than half of a clip of %g s",
-            (double)w->overlap / TB_SAMPLE_RATE_HZ, (double)w->clip_frames / TB_SAMPLE_RATE_HZ);
     if (w->n_clips > TB_REWORK_MAX_CLIPS)
         return tb_fail(err, TIMBRE_BAD_INPUT, "that are %d clips, more than %d", w->n_clips,
                        TB_REWORK_MAX_CLIPS);
@@ -357,20 +362,24 @@ static tb_status check_length(double asked, int64_t n_frames, tb_error *err)
 }
 
 /* Fewer clips where the take is asked to be shorter than all of them. *n_frames: what there is. */
-static void plan_repeated(const timbre_request *request, tb_rework *w, int64_t *n_frames)
+static tb_status plan_repeated(const timbre_request *request, tb_rework *w, int64_t *n_frames,
+                               tb_error *err)
 {
     double seconds = number_of(request, TB_FIELD_DURATION_SECONDS);
     repeat_picture(request, w);
+    if (w->n_clips > 1 && check_overlap(w, err) != TIMBRE_OK)
+        return TIMBRE_BAD_INPUT;
     *n_frames = w->total_frames;
     if (seconds > 0)
         w->total_frames = (int64_t)(seconds * TB_SAMPLE_RATE_HZ + 0.5);
     int64_t step = w->clip_frames - w->overlap; /* a last clip adds more than what it shares */
     while (w->n_clips > 1 && (w->n_clips - 1) * step + w->overlap >= w->total_frames)
         w->n_clips--;
+    return TIMBRE_OK;
 }
 
-static void plan_walk(const timbre_request *request, const timbre_spectrogram_params *params,
-                      int64_t n_frames, tb_rework *w)
+static tb_status plan_walk(const timbre_request *request, const timbre_spectrogram_params *params,
+                           int64_t n_frames, tb_rework *w, tb_error *err)
 {
     double length = number_of(request, TB_FIELD_DURATION_SECONDS);
     double clip = number_of(request, TB_FIELD_CLIP_SECONDS);
@@ -379,7 +388,7 @@ static void plan_walk(const timbre_request *request, const timbre_spectrogram_pa
         length = (double)n_frames / TB_SAMPLE_RATE_HZ;
     if (clip <= 0 && length > most)
         clip = TB_CLIP_SECONDS;
-    walk(params, length, w->init == TB_INIT_NONE ? 0 : clip, w);
+    return walk(params, length, w->init == TB_INIT_NONE ? 0 : clip, w, err);
 }
 
 /* What is begun with decides either the clips' length or their number. */
@@ -410,10 +419,11 @@ static tb_status plan(const timbre_request *request, const timbre_spectrogram_pa
     if (is_picture)
         n_frames = (int64_t)w->hop * (w->n_columns - 1);
     if (w->is_blend && is_picture && w->n_columns <= TB_NEURAL_MAX_WIDTH)
-        plan_repeated(request, w, &n_frames);
+        st = plan_repeated(request, w, &n_frames, err);
     else
-        plan_walk(request, params, n_frames, w);
-    st = check_idle(request, w, err);
+        st = plan_walk(request, params, n_frames, w, err);
+    if (st == TIMBRE_OK)
+        st = check_idle(request, w, err);
     if (st == TIMBRE_OK && w->init != TB_INIT_NONE)
         st = check_length((double)w->total_frames / TB_SAMPLE_RATE_HZ, n_frames, err);
     return st == TIMBRE_OK ? check_plan(w, err) : st;

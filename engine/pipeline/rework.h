@@ -65,11 +65,6 @@ int64_t tb_rework_frames(const tb_rework *rework, int i);
 TB_MUST_USE tb_status tb_rework_parse_range(const char *field, const char *text, const char *unit,
                                             double *from, double *to, tb_error *err);
 
-/* Opens what `path` holds far enough to know: TB_INIT_PICTURE with its width, or TB_INIT_SOUND
- * with its frames at 44.1 kHz. */
-TB_MUST_USE tb_status tb_rework_look(const char *path, tb_init_kind *kind, int *width,
-                                     int64_t *n_frames, tb_error *err);
-
 /* NOT_FOUND: the file of an input field is nowhere. */
 TB_MUST_USE tb_status tb_rework_fail_missing(const char *field, const char *id, tb_error *err);
 

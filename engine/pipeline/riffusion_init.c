@@ -32,7 +32,7 @@ static tb_status fit(tb_raster *raster, int width, int height, tb_error *err)
     tb_raster other;
     if (raster->width == width && raster->height == height)
         return TIMBRE_OK;
-    tb_status st = tb_resize(raster, width, height, TB_RESIZE_LANCZOS, &other, err);
+    tb_status st = tb_resize(raster, width, height, &other, err);
     if (st != TIMBRE_OK)
         return st;
     tb_raster_deinit(raster);

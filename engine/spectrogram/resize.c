@@ -9,6 +9,7 @@
 enum {
     FRACTION_BITS = 22, /* of a weight, as Pillow: 32 less 8 of the sample and 2 for overshoot */
     ONE = 1 << FRACTION_BITS,
+    LOBES = 3, /* beyond them the filter is 0 */
 };
 
 /*
@@ -27,18 +28,6 @@ typedef struct sides {
     size_t n_outer, n_in, n_inner;
 } sides;
 
-/* Keys (1981), "Cubic convolution interpolation for digital image processing", a = -0.5. */
-static double bicubic(double x)
-{
-    const double a = -0.5;
-    x = fabs(x);
-    if (x < 1)
-        return ((a + 2) * x - (a + 3)) * x * x + 1;
-    if (x < 2)
-        return a * (((x - 5) * x + 8) * x - 4);
-    return 0;
-}
-
 /* sin(pi x) / (pi x) */
 static double sinc(double x)
 {
@@ -48,17 +37,8 @@ static double sinc(double x)
 /* Duchon (1979): sinc under the window sinc(x / 3). */
 static double lanczos(double x)
 {
-    return x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0;
+    return x >= -LOBES && x < LOBES ? sinc(x) * sinc(x / LOBES) : 0;
 }
-
-static const struct {
-    double support;             /* beyond it the filter is 0 */
-    double (*weight)(double x); /* NULL: the sample below the middle */
-} filters[] = {
-    [TB_RESIZE_NEAREST] = {0, NULL},
-    [TB_RESIZE_BICUBIC] = {2, bicubic},
-    [TB_RESIZE_LANCZOS] = {3, lanczos},
-};
 
 static void taps_deinit(taps *t)
 {
@@ -81,37 +61,22 @@ static tb_status taps_new(int n_out, int n_max, taps *t, tb_error *err)
                    n_max);
 }
 
-/* Positions are added up, as Pillow does: multiplied ones fall to the other side of some ties. */
-static tb_status taps_of_nearest(int n_in, int n_out, taps *t, tb_error *err)
-{
-    tb_status st = taps_new(n_out, 1, t, err);
-    if (st != TIMBRE_OK)
-        return st;
-    double scale = (double)n_in / n_out, at = scale * 0.5;
-    for (int i = 0; i < n_out; i++, at += scale) {
-        t->first[i] = (int)at < n_in ? (int)at : n_in - 1;
-        t->count[i] = 1;
-        t->weights[i] = ONE;
-    }
-    return TIMBRE_OK;
-}
-
 static int to_fixed(double weight)
 {
     return (int)(weight * ONE + (weight < 0 ? -0.5 : 0.5));
 }
 
 /* scratch: [t->n_max] */
-static void fill_output(taps *t, int i, int n_in, tb_resize_filter filter, double *scratch)
+static void fill_output(taps *t, int i, int n_in, double *scratch)
 {
     double scale = (double)n_in / t->n_out, stretch = scale > 1 ? scale : 1;
-    double support = filters[filter].support * stretch, center = (i + 0.5) * scale;
+    double support = LOBES * stretch, center = (i + 0.5) * scale;
     int begin = (int)(center - support + 0.5), end = (int)(center + support + 0.5);
     begin = begin > 0 ? begin : 0;
     end = end < n_in ? end : n_in;
     double sum = 0;
     for (int k = 0; k < end - begin; k++) {
-        scratch[k] = filters[filter].weight((begin + k - center + 0.5) * (1 / stretch));
+        scratch[k] = lanczos((begin + k - center + 0.5) * (1 / stretch));
         sum += scratch[k];
     }
     t->first[i] = begin;
@@ -120,12 +85,10 @@ static void fill_output(taps *t, int i, int n_in, tb_resize_filter filter, doubl
         t->weights[(size_t)i * (size_t)t->n_max + (size_t)k] = to_fixed(scratch[k] / sum);
 }
 
-static tb_status taps_of(int n_in, int n_out, tb_resize_filter filter, taps *t, tb_error *err)
+static tb_status taps_of(int n_in, int n_out, taps *t, tb_error *err)
 {
-    if (filters[filter].weight == NULL)
-        return taps_of_nearest(n_in, n_out, t, err);
     double stretch = n_in > n_out ? (double)n_in / n_out : 1;
-    int n_max = 2 * (int)ceil(filters[filter].support * stretch) + 1;
+    int n_max = 2 * (int)ceil(LOBES * stretch) + 1;
     n_max = n_max < n_in ? n_max : n_in;
     tb_status st = taps_new(n_out, n_max, t, err);
     if (st != TIMBRE_OK)
@@ -136,7 +99,7 @@ static tb_status taps_of(int n_in, int n_out, tb_resize_filter filter, taps *t, 
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for %d weights", n_max);
     }
     for (int i = 0; i < n_out; i++)
-        fill_output(t, i, n_in, filter, scratch);
+        fill_output(t, i, n_in, scratch);
     free(scratch);
     return TIMBRE_OK;
 }
@@ -163,11 +126,10 @@ static void run_pass(const taps *t, sides s, const uint8_t *in, uint8_t *out)
     }
 }
 
-static tb_status resize_width(const tb_raster *in, int width, tb_resize_filter filter,
-                              tb_raster *out, tb_error *err)
+static tb_status resize_width(const tb_raster *in, int width, tb_raster *out, tb_error *err)
 {
     taps t;
-    tb_status st = taps_of(in->width, width, filter, &t, err);
+    tb_status st = taps_of(in->width, width, &t, err);
     if (st != TIMBRE_OK)
         return st;
     st = tb_raster_new(width, in->height, in->n_channels, out, err);
@@ -178,11 +140,10 @@ static tb_status resize_width(const tb_raster *in, int width, tb_resize_filter f
     return st;
 }
 
-static tb_status resize_height(const tb_raster *in, int height, tb_resize_filter filter,
-                               tb_raster *out, tb_error *err)
+static tb_status resize_height(const tb_raster *in, int height, tb_raster *out, tb_error *err)
 {
     taps t;
-    tb_status st = taps_of(in->height, height, filter, &t, err);
+    tb_status st = taps_of(in->height, height, &t, err);
     if (st != TIMBRE_OK)
         return st;
     st = tb_raster_new(in->width, height, in->n_channels, out, err);
@@ -222,8 +183,7 @@ static tb_status check_sides(const tb_raster *in, int width, int height, tb_erro
     return st;
 }
 
-tb_status tb_resize(const tb_raster *in, int width, int height, tb_resize_filter filter,
-                    tb_raster *out, tb_error *err)
+tb_status tb_resize(const tb_raster *in, int width, int height, tb_raster *out, tb_error *err)
 {
     *out = (tb_raster){0};
     tb_status st = check_sides(in, width, height, err);
@@ -232,13 +192,13 @@ tb_status tb_resize(const tb_raster *in, int width, int height, tb_resize_filter
     if (in->width == width && in->height == height)
         return copy(in, out, err);
     if (in->width == width)
-        return resize_height(in, height, filter, out, err);
+        return resize_height(in, height, out, err);
     if (in->height == height)
-        return resize_width(in, width, filter, out, err);
+        return resize_width(in, width, out, err);
     tb_raster wide = {0};
-    st = resize_width(in, width, filter, &wide, err);
+    st = resize_width(in, width, &wide, err);
     if (st == TIMBRE_OK)
-        st = resize_height(&wide, height, filter, out, err);
+        st = resize_height(&wide, height, out, err);
     tb_raster_deinit(&wide);
     return st;
 }

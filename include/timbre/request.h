@@ -100,6 +100,8 @@ TIMBRE_MUST_USE timbre_status timbre_request_find_inputs(timbre_request *request
 /* The names that input field `name` knows without a file ("og_beat", ...), NULL behind the last;
  * NULL: it is no input field. Static storage. */
 const char *const *timbre_input_names(const char *name);
+/* Whether `text` is one of them. */
+int timbre_input_has_name(const char *name, const char *text);
 /* Whether a text is the SHA-256 of a file: 64 hex digits in lower case. */
 int timbre_is_input_id(const char *text);
 
