@@ -69,7 +69,7 @@ def a_crash_costs_an_attempt_and_two_fail_the_job() -> None:
 
 
 def a_hang_is_ended_by_the_watchdog() -> None:
-    with running("--watchdog", "1") as (_, client):
+    with running("--watchdog", "2" if SLOWER == 1 else "10") as (_, client):
         bad = submit(client, "test-hang")
         status = client.wait(bad, *FINAL)
         assert status["state"] == "failed" and "watchdog" in status["error"]["message"], status
