@@ -149,9 +149,11 @@ def a_stop_lets_the_running_job_finish() -> None:
         client.wait(job, "running")
         assert worker.process is not None
         worker.process.send_signal(signal.SIGTERM)
-        time.sleep(0.15)
         refused = client.call("POST", "/generate", {"prompt": "late"})
-        assert refused.status == 503 and "retry-after" in refused.headers
+        while refused.status == 202:  # until the signal has come through
+            time.sleep(0.02)
+            refused = client.call("POST", "/generate", {"prompt": "late"})
+        assert refused.status == 503 and "retry-after" in refused.headers, refused.status
         assert client.call("GET", f"/jobs/{job}").status == 200, "it can still be asked"
         assert worker.process.wait(20) == 0
         worker.start()
