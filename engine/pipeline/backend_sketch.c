@@ -12,7 +12,6 @@
 #include "engine/base/arena.h"
 #include "engine/base/hash.h"
 #include "engine/base/limits.h"
-#include "engine/base/math.h"
 #include "engine/base/str.h"
 #include "engine/pipeline/backend.h"
 #include "engine/pipeline/json.h"
@@ -132,42 +131,6 @@ static tb_status arrange(const sketch *s, const timbre_request *r, work *w, tb_e
     return st == TIMBRE_OK ? tb_arrange(&w->brief, &options, &w->arena, &w->score, err) : st;
 }
 
-/* Root mean square of n samples, in fixed order. */
-static double rms_of(const float *x, int64_t n)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++)
-        sum += (double)x[i] * (double)x[i];
-    return n == 0 ? 0 : tb_exp(0.5 * tb_log(sum / (double)n + 1e-30));
-}
-
-/*
- * Textures lie TEXTURE_BELOW_DB under the music at level 1. The gain follows the music's measured
- * level, so it is rounded to 0.01 dB before use: other people's builds may differ in a last bit.
- */
-static tb_status add_textures(const tb_job *job, work *w, tb_error *err)
-{
-    enum { TEXTURE_BELOW_DB = 7, TEXTURE_NATURAL_DB = -30 };
-    bool is_alone = w->score.n_parts == 0;
-    double music_db = is_alone ? TEXTURE_NATURAL_DB + TEXTURE_BELOW_DB
-                               : tb_gain_to_db(rms_of(w->mix, w->score.n_frames * 2));
-    uint64_t seed = (uint64_t)timbre_request_integer(job->request, "seed");
-    tb_progress quiet = {.cancel = job->stages->progress.cancel};
-    for (int i = 0; i < TB_TEXTURE_COUNT; i++) {
-        double level = w->brief.texture_level[i];
-        if (level <= 0)
-            continue;
-        double db = music_db - TEXTURE_BELOW_DB - TEXTURE_NATURAL_DB + tb_gain_to_db(level);
-        double hundredths = db * 100 + (db < 0 ? -0.5 : 0.5);
-        float gain = (float)tb_db_to_gain((double)(int64_t)hundredths / 100);
-        tb_status st = tb_texture_add((tb_texture)i, seed, gain, w->score.loop, w->mix,
-                                      w->score.n_frames, &quiet, err);
-        if (st != TIMBRE_OK)
-            return st;
-    }
-    return TIMBRE_OK;
-}
-
 static tb_status render(const sketch *s, const tb_job *job, work *w, tb_error *err)
 {
     w->mix = calloc((size_t)w->score.n_frames * 2, sizeof *w->mix);
@@ -180,7 +143,10 @@ static tb_status render(const sketch *s, const tb_job *job, work *w, tb_error *e
         return st;
     /* some pads of the common banks have an offset louder than their sound */
     tb_highpass_run(w->mix, w->score.n_frames, RUMBLE_HZ, w->score.loop);
-    return add_textures(job, w, err);
+    tb_progress quiet = {.cancel = job->stages->progress.cancel};
+    return tb_texture_mix(w->brief.texture_level, w->score.n_parts == 0,
+                          (uint64_t)timbre_request_integer(job->request, "seed"), w->score.loop,
+                          w->mix, w->score.n_frames, &quiet, err);
 }
 
 static tb_status master(const tb_job *job, work *w, tb_result *result, tb_error *err)

@@ -2,12 +2,11 @@
 
 #include <fluidsynth.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/sketch/playlist.h"
+#include "engine/sketch/fluid.h"
 #include "engine/sketch/soundfont.h"
 
 enum {
@@ -46,83 +45,10 @@ typedef struct render {
     player players[TB_SCORE_MAX_PARTS];
 } render;
 
-const char *tb_synth_version(void)
-{
-    return fluid_version_str();
-}
-
-/*
- * FluidSynth has process-wide state that it sets up without a lock: log functions, the list of
- * audio drivers that new settings probe, and the conversion tables which the first synthesiser
- * fills. Here they are set once: silent, no drivers, tables filled.
- */
-static void prepare_fluidsynth(void)
-{
-    static const char *no_drivers[] = {NULL};
-    for (int level = FLUID_PANIC; level < LAST_LOG_LEVEL; level++)
-        fluid_set_log_function(level, NULL, NULL);
-    (void)fluid_audio_driver_register(no_drivers);
-    fluid_settings_t *settings = new_fluid_settings();
-    fluid_synth_t *synth = settings == NULL ? NULL : new_fluid_synth(settings);
-    delete_fluid_synth(synth);
-    delete_fluid_settings(settings);
-}
-
-static const struct {
-    const char *name;
-    int value;
-} int_settings[] = {
-    {"synth.cpu-cores", 1},
-    {"synth.dynamic-sample-loading", 1}, /* of an .sf3 only the presets in use are decoded */
-    {"synth.lock-memory", 0},
-    {"synth.threadsafe-api", 0}, /* a player is on one thread at a time */
-    {"synth.polyphony", 256},
-    {"synth.midi-channels", 16},
-    {"synth.reverb.active", 1},
-    {"synth.chorus.active", 1},
-    {"synth.chorus.nr", 3},
-};
-
-static const struct {
-    const char *name;
-    double value;
-} num_settings[] = {
-    {"synth.sample-rate", TB_SAMPLE_RATE_HZ},
-    {"synth.gain", 0.7},
-    {"synth.reverb.room-size", 0.5},
-    {"synth.reverb.damp", 0.3},
-    {"synth.reverb.width", 0.8},
-    {"synth.reverb.level", 0.7},
-    {"synth.chorus.level", 1.5},
-    {"synth.chorus.speed", 0.3},
-    {"synth.chorus.depth", 6.0},
-};
-
-static fluid_settings_t *settings_new(void)
-{
-    fluid_settings_t *s = new_fluid_settings();
-    for (size_t i = 0; s != NULL && i < sizeof int_settings / sizeof *int_settings; i++)
-        (void)fluid_settings_setint(s, int_settings[i].name, int_settings[i].value);
-    for (size_t i = 0; s != NULL && i < sizeof num_settings / sizeof *num_settings; i++)
-        (void)fluid_settings_setnum(s, num_settings[i].name, num_settings[i].value);
-    return s;
-}
-
-/* Only kit 0 is sure to be there: a bank without the asked drum kit plays that. */
-static bool select_program(player *p, int sfont_id)
-{
-    int channel = p->part->channel, program = p->part->program;
-    bool is_drums = channel == TB_DRUM_CHANNEL;
-    int bank = is_drums ? 128 : 0;
-    if (fluid_synth_program_select(p->synth, channel, sfont_id, bank, program) == FLUID_OK)
-        return true;
-    return is_drums && fluid_synth_program_select(p->synth, channel, sfont_id, bank, 0) == FLUID_OK;
-}
-
 static tb_status player_load(player *p)
 {
     const char *path = p->render->soundfont_path;
-    p->settings = settings_new();
+    p->settings = tb_fluid_settings();
     p->synth = p->settings == NULL ? NULL : new_fluid_synth(p->settings);
     p->slice = malloc(sizeof(float) * 2 * SLICE_BLOCKS * TB_BLOCK_FRAMES);
     if (p->synth == NULL || p->slice == NULL)
@@ -131,15 +57,11 @@ static tb_status player_load(player *p)
     int sfont_id = fluid_synth_sfload(p->synth, path, 0);
     if (sfont_id == FLUID_FAILED)
         return tb_fail(&p->error, TIMBRE_BAD_FILE, "the SoundFont '%s' is damaged", path);
-    if (!select_program(p, sfont_id))
+    if (!tb_fluid_seat(p->synth, p->part, sfont_id))
         return tb_fail(&p->error, TIMBRE_BAD_FILE,
                        "the SoundFont '%s' has no preset for %s program %d (part '%s')", path,
                        p->part->channel == TB_DRUM_CHANNEL ? "drum" : "General MIDI",
                        p->part->program, p->part->name);
-    const uint8_t controls[][2] = {
-        {7, p->part->volume}, {10, p->part->pan}, {91, p->part->reverb}, {93, p->part->chorus}};
-    for (size_t i = 0; i < sizeof controls / sizeof *controls; i++)
-        (void)fluid_synth_cc(p->synth, p->part->channel, controls[i][0], controls[i][1]);
     return TIMBRE_OK;
 }
 
@@ -155,26 +77,6 @@ static void load_task(int i_task, void *user)
     if (p->status == TIMBRE_BAD_FILE)
         tb_fix(&p->error,
                "install it again, or name another SoundFont with the setting 'engine.soundfont'");
-}
-
-/* FluidSynth's refusals (no sample for a key) are silence, which player_check finds. */
-static void carry_out(player *p, const tb_action *action)
-{
-    int channel = p->part->channel;
-    switch ((tb_action_kind)action->kind) {
-    case TB_ACTION_NOTE_OFF:
-        (void)fluid_synth_noteoff(p->synth, channel, action->a);
-        break;
-    case TB_ACTION_CONTROL:
-        (void)fluid_synth_cc(p->synth, channel, action->a, action->b);
-        break;
-    case TB_ACTION_BEND:
-        (void)fluid_synth_pitch_bend(p->synth, channel, action->bend + 8192);
-        break;
-    case TB_ACTION_NOTE_ON:
-        (void)fluid_synth_noteon(p->synth, channel, action->a, action->b);
-        break;
-    }
 }
 
 /* Blocks that can be rendered from `block` on before the next action or the end of the slice. */
@@ -195,7 +97,7 @@ static void slice_task(int i_task, void *user)
     int64_t block = r->start_block, end = block + r->n_blocks;
     while (block < end) {
         while (p->next < p->list.n_actions && p->list.actions[p->next].block <= block)
-            carry_out(p, &p->list.actions[p->next++]);
+            tb_fluid_do(p->synth, p->part->channel, &p->list.actions[p->next++]);
         int n_frames = run_length(p, block, end) * TB_BLOCK_FRAMES;
         float *to = p->slice + 2 * TB_BLOCK_FRAMES * (block - r->start_block);
         if (tb_progress_is_cancelled(r->progress)) {
@@ -338,7 +240,6 @@ static void players_deinit(render *r)
 tb_status tb_synth_render(const tb_score *score, const char *soundfont_path, tb_pool *pool,
                           const tb_progress *progress, float *out, tb_error *err)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     tb_progress_report(progress, 0);
     tb_status st = tb_soundfont_check(soundfont_path, err);
     if (st != TIMBRE_OK)
@@ -348,7 +249,7 @@ tb_status tb_synth_render(const tb_score *score, const char *soundfont_path, tb_
         return tb_fail(err, TIMBRE_NO_MEMORY, "no memory for %d synthesisers", score->n_parts);
     *r = (render){.score = score, .soundfont_path = soundfont_path, .progress = progress};
     memset(out, 0, sizeof *out * 2 * (size_t)score->n_frames);
-    pthread_once(&once, prepare_fluidsynth);
+    tb_fluid_prepare();
     st = players_init(r, err);
     if (st == TIMBRE_OK)
         st = run_all(r, pool, load_task, err);

@@ -22,4 +22,12 @@ TB_MUST_USE tb_status tb_texture_add(tb_texture texture, uint64_t seed, float ga
                                      float *out, int64_t n_frames, const tb_progress *progress,
                                      tb_error *err);
 
+/*
+ * Add every texture of level[i] > 0 to mix[n_frames * 2]: at level 1 it lies 7 dB under what is
+ * there, or has its natural level when it is alone.
+ */
+TB_MUST_USE tb_status tb_texture_mix(const double level[TB_TEXTURE_COUNT], bool is_alone,
+                                     uint64_t seed, bool loop, float *mix, int64_t n_frames,
+                                     const tb_progress *progress, tb_error *err);
+
 #endif

@@ -19,8 +19,8 @@ WRITABLE = re.compile(
 )
 # Variables that may be there: other libraries want them writable, or once means once.
 GLOBALS = {
-    "sketch_synth.c: once": "FluidSynth's process-wide state is set up once per process",
-    "sketch_synth.c: no_drivers": "fluid_audio_driver_register takes no const",
+    "sketch_fluid.c: once": "FluidSynth's process-wide state is set up once per process",
+    "sketch_fluid.c: no_drivers": "fluid_audio_driver_register takes no const",
     "kernels_blas_blas.c: shared": "a BLAS is opened once; kernels have no context to find it in",
     "audio_memory_file.c: tb_memory_file_io": "sf_open_virtual takes no const",
     "audio_audio_writer.c: fd_file_io": "sf_open_virtual takes no const",
