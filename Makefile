@@ -17,7 +17,7 @@ TEST_OPTIONS =
 help:
 	@sed -n 's/^#: *//p' Makefile
 
-#: make setup        install what is missing (apt or brew); GROUPS="run build test lint arm64 reference"
+#: make setup        install what is missing (apt or brew); GROUPS="run build test lint arm64 reference train"
 setup:
 	@tools/setup $(GROUPS)
 

@@ -74,7 +74,7 @@ def check_shell(tree: Tree) -> list[str]:
 
 def python_files(tree: Tree) -> list[str]:
     found = [f for f in tree.files if f.endswith(".py")]
-    return [*found, "tools/run-tests"]
+    return [*found, "tools/run-tests", "tools/train/smoke"]
 
 
 def check_python(tree: Tree) -> list[str]:

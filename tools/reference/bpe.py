@@ -81,6 +81,8 @@ def train(text: list[str], n_merges: int) -> list[tuple[str, str]]:
         for symbols, count in counts.items():
             for pair in zip(symbols, symbols[1:], strict=False):
                 pairs[pair] += count
+        if not pairs:
+            break  # every word is one symbol
         best = min(pairs, key=lambda pair: (-pairs[pair], pair))
         merges.append(best)
         merged: collections.Counter[tuple[str, ...]] = collections.Counter()
@@ -122,6 +124,13 @@ def write(folder: Path, seed: int, n_vocab: int, *, shuffled: bool, pad: str) ->
     assert len(set(tokens)) == n_vocab
     if shuffled:
         random.Random(seed).shuffle(tokens)
+    return save(folder, tokens, merges, pad)
+
+
+def save(
+    folder: Path, tokens: list[str], merges: list[tuple[str, str]], pad: str
+) -> dict[str, int]:
+    """The four files of CLIP's tokenizer; a token's id is its place in the list."""
     vocabulary = {token: i for i, token in enumerate(tokens)}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False) + "\n")
