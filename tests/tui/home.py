@@ -44,14 +44,25 @@ def free_port() -> int:
 
 
 class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
+    """To the worker whose socket stands in a folder, once it listens: its name comes first."""
+
+    def __init__(self, folder: Path) -> None:
         super().__init__("localhost", timeout=20)
-        self.path = path
+        self.folder = folder
+
+    def try_connect(self) -> socket.socket | None:
+        for path in self.folder.glob("*.sock"):
+            found = socket.socket(socket.AF_UNIX)
+            found.settimeout(20)
+            try:
+                found.connect(str(path))
+                return found
+            except (ConnectionRefusedError, FileNotFoundError):
+                found.close()
+        return None
 
     def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(20)
-        self.sock.connect(str(self.path))
+        self.sock = wait_until(self.try_connect, lambda: "no worker listens")
 
 
 class Home:
@@ -136,11 +147,7 @@ class Home:
 
     def get(self, path: str) -> bytes:
         """What the worker that runs here answers."""
-        sockets = wait_until(
-            lambda: list((self.path / "run" / "timbre").glob("*.sock")),
-            lambda: "no worker's socket",
-        )
-        connection = UnixConnection(sockets[0])
+        connection = UnixConnection(self.path / "run" / "timbre")
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
