@@ -12,7 +12,7 @@ import wave
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from home import WAIT_S, Home, free_port, wait_until
+from home import SLOWER, WAIT_S, Home, free_port, wait_until
 from terminal import Tmux
 
 TINY = Path(os.environ.get("TIMBRE_TESTS_DIR", "tests/data")).resolve() / "models" / "tiny"
@@ -68,7 +68,9 @@ def progress_is_that_of_the_engine() -> None:
         assert told, "the time that is left was never told"
         for at, left in told:
             rest = ended_at - at
-            assert abs(left - rest) < max(2.5, rest), f"{left} s told, {rest:.1f} s left"
+            # steps of a shared machine are not alike; a sanitizer's even less
+            limit = max(2.5, rest) * (1.5 if SLOWER == 1 else 3)
+            assert abs(left - rest) < limit, f"{left} s told, {rest:.1f} s left"
         studio.want("✓ #1")
 
 

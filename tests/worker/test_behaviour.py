@@ -95,7 +95,7 @@ def a_running_job_is_cancelled_at_once() -> None:
         assert answer.status in (200, 202)
         took = seconds_until(client, job, *FINAL)
         assert client.call("GET", f"/jobs/{job}").json["state"] == "cancelled"
-        assert took < 5, f"{took:.2f} s"
+        assert took < 5 * SLOWER, f"{took:.2f} s"
         assert client.call("POST", f"/jobs/{job}/cancel").status == 200, "again is no error"
         assert client.call("GET", f"/artifacts/{job}").status == 409
 
