@@ -43,12 +43,16 @@ def a_late_clip_is_told_and_cancelled_at_the_end() -> None:
         studio.submit("/length 1")
         studio.submit("/radio techno -> test-slow 400 50")
         studio.want("▶ #1")
+        wait_until(
+            lambda: any("test-slow" in each["prompt"] for each in home.jobs()),
+            lambda: str(home.jobs()),
+        )
         studio.want("the next clip is late: looping")
         assert "▶ #" in studio.screen(), studio.screen()
         toggle(studio)
         studio.want("the radio is off")
-        wait_until(lambda: home.jobs()[0]["state"] in FINAL, lambda: str(home.jobs()[0]))
-        assert home.jobs()[0]["state"] == "cancelled", home.jobs()[0]
+        wait_until(lambda: home.job("test-slow")["state"] in FINAL, lambda: str(home.jobs()[0]))
+        assert home.job("test-slow")["state"] == "cancelled", home.jobs()
 
 
 def another_take_ends_it_and_pause_does_not() -> None:
