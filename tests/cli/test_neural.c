@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 #include "tests/support/program.h"
+#include "tests/support/same_file.h"
 #include "tests/support/sanitized.h"
 
 static char tiny[512], tiny_v[512];
@@ -97,16 +98,6 @@ static void sidecar_text(const char *take, const char *part, const char *name, c
     assert_non_null(text);
     snprintf(out, 80, "%s", text);
     json_decref(j);
-}
-
-static void assert_same_file(const char *a, const char *b)
-{
-    size_t n_a, n_b;
-    char *of_a = program_read_file(a, &n_a), *of_b = program_read_file(b, &n_b);
-    assert_int_equal(n_a, n_b);
-    assert_memory_equal(of_a, of_b, n_a);
-    free(of_a);
-    free(of_b);
 }
 
 static void show_tells_what_a_model_is(void **state)

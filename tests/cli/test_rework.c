@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "tests/support/program.h"
+#include "tests/support/same_file.h"
 
 #define RUN(...) program_run(&home, &result, __VA_ARGS__, NULL)
 
@@ -35,16 +36,6 @@ static void assert_refused(const char *message)
 {
     if (result.exit_code != 2 || strstr(result.err, message) == NULL)
         fail_msg("%d, not 2 with '%s': %s", result.exit_code, message, result.err);
-}
-
-static void assert_same_file(const char *a, const char *b)
-{
-    size_t n_a, n_b;
-    char *of_a = program_read_file(a, &n_a), *of_b = program_read_file(b, &n_b);
-    assert_int_equal(n_a, n_b);
-    assert_memory_equal(of_a, of_b, n_a);
-    free(of_a);
-    free(of_b);
 }
 
 /* Something to begin with. */

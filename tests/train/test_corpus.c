@@ -19,6 +19,7 @@
 #include "engine/base/file.h"
 #include "engine/sketch/soundfont.h"
 #include "tests/support/folder.h"
+#include "tests/support/same_file.h"
 #include "tests/support/sanitized.h"
 #include "tools/train/corpus/record.h"
 #include "tools/train/corpus/words.h"
@@ -246,16 +247,6 @@ static char *read_file(const char *path, size_t *len_bytes)
     if (tb_file_read(path, 1 << 26, &bytes, len_bytes, &err) != TIMBRE_OK)
         fail_msg("%s", err.message);
     return bytes;
-}
-
-static void assert_same_file(const char *a, const char *b)
-{
-    size_t n_a, n_b;
-    char *bytes_a = read_file(a, &n_a), *bytes_b = read_file(b, &n_b);
-    assert_int_equal(n_a, n_b);
-    assert_memory_equal(bytes_a, bytes_b, n_a);
-    free(bytes_a);
-    free(bytes_b);
 }
 
 static void jobs_change_no_byte(void **state)

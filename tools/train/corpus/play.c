@@ -69,7 +69,7 @@ tb_status tb_piece_write(const tb_clip *clip, int try, tb_arena *arena, tb_piece
         .seed = clip->seed + (uint64_t)try,
         .duration_s = is_whole ? (double)TB_CLIP_FRAMES / TB_SAMPLE_RATE_HZ : seconds,
         .loop = !is_whole};
-    *out = (tb_piece){.try = try};
+    *out = (tb_piece){0};
     tb_status st = tb_arrange(&clip->brief, &options, arena, &out->score, err);
     if (st == TIMBRE_OK && out->score.n_frames < TB_CLIP_FRAMES) { /* a loop of one short bar */
         options.loop = false;

@@ -24,10 +24,9 @@ void tb_stage_bank_free(tb_stage_bank *bank);
 typedef struct tb_piece {
     tb_score score;
     int64_t start_frame; /* of the clip in the piece; a bar's beginning */
-    int try;             /* 0, 1, ...: other draws of the same clip, where one is silent */
 } tb_piece;
 
-/* A pure function of (clip, try). */
+/* A pure function of (clip, try): 0, 1, ... are other pieces of the same caption. */
 TB_MUST_USE tb_status tb_piece_write(const tb_clip *clip, int try, tb_arena *arena, tb_piece *out,
                                      tb_error *err);
 
