@@ -52,13 +52,21 @@ tb_take *tb_collection_find_number(const tb_collection *collection, int number)
     return NULL;
 }
 
-/* Place of a take made at `created_ms`: behind those of the same time. */
-static size_t place_of(const tb_collection *collection, int64_t created_ms)
+/* Takes of the same time in the order of their numbers; behind them what has none yet. */
+static bool comes_before(const tb_take *take, int64_t created_ms, int number)
+{
+    if (take->created_ms != created_ms)
+        return take->created_ms < created_ms;
+    return number == 0 || (take->number != 0 && take->number < number);
+}
+
+/* Place of a take made at `created_ms`; number 0: none yet. */
+static size_t place_of(const tb_collection *collection, int64_t created_ms, int number)
 {
     size_t low = 0, high = collection->n;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (collection->takes[middle]->created_ms <= created_ms)
+        if (comes_before(collection->takes[middle], created_ms, number))
             low = middle + 1;
         else
             high = middle;
@@ -66,7 +74,7 @@ static size_t place_of(const tb_collection *collection, int64_t created_ms)
     return low;
 }
 
-static tb_take *add(tb_collection *collection, const char *id, int64_t created_ms)
+static tb_take *add(tb_collection *collection, const char *id, int64_t created_ms, int number)
 {
     if (collection->n == collection->capacity) {
         size_t capacity = collection->capacity == 0 ? 64 : collection->capacity * 2;
@@ -82,7 +90,7 @@ static tb_take *add(tb_collection *collection, const char *id, int64_t created_m
     (void)snprintf(take->id, sizeof take->id, "%s", id);
     take->created_ms = created_ms;
     take->eta_s = -1;
-    size_t at = place_of(collection, created_ms);
+    size_t at = place_of(collection, created_ms, number);
     memmove(collection->takes + at + 1, collection->takes + at,
             (collection->n - at) * sizeof(tb_take *));
     collection->takes[at] = take;
@@ -205,7 +213,7 @@ tb_take *tb_collection_take_status(tb_collection *collection, const json_t *stat
     if (is_new != NULL)
         *is_new = take == NULL;
     if (take == NULL)
-        take = add(collection, id, parse_ms(tb_member_text(status, "created_at")));
+        take = add(collection, id, parse_ms(tb_member_text(status, "created_at")), 0);
     if (take == NULL)
         return NULL;
     tb_take_state state = state_of(tb_member_text(status, "state"));
@@ -229,15 +237,16 @@ tb_take *tb_collection_take_artifact(tb_collection *collection, const json_t *ar
     const json_t *metadata = json_object_get(artifact, "metadata");
     if (id[0] == '\0' || strlen(id) >= TB_TAKE_ID_MAX || !json_is_object(metadata))
         return NULL;
+    int number = (int)number_or(artifact, "number", 0);
     tb_take *take = tb_collection_find(collection, id);
     if (is_new != NULL)
         *is_new = take == NULL;
     if (take == NULL)
-        take = add(collection, id, parse_ms(tb_member_text(artifact, "created_at")));
+        take = add(collection, id, parse_ms(tb_member_text(artifact, "created_at")), number);
     if (take == NULL)
         return NULL;
     take->state = TB_TAKE_DONE;
-    take->number = (int)number_or(artifact, "number", 0);
+    take->number = number;
     set_prompt(take, text_or_null(metadata, "prompt"));
     if (set_text(&take->title, text_or_null(artifact, "title"))) {
         free(take->folded);
@@ -261,7 +270,7 @@ tb_take *tb_collection_take_artifact(tb_collection *collection, const json_t *ar
 tb_take *tb_collection_add_unsent(tb_collection *collection, const char *key, const char *prompt,
                                   int64_t now_ms)
 {
-    tb_take *take = add(collection, key, now_ms);
+    tb_take *take = add(collection, key, now_ms, 0);
     if (take == NULL)
         return NULL;
     take->state = TB_TAKE_UNSENT;

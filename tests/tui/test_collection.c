@@ -92,6 +92,21 @@ static void news_in_any_order_make_the_same_list(void **state)
     tb_collection_deinit(&b);
 }
 
+/* The worker tells the newest first; imported takes know the second alone. */
+static void takes_of_one_second_stand_by_their_numbers(void **state)
+{
+    (void)state;
+    tb_collection c = {0};
+    for (int number = 5; number >= 1; number--) {
+        char id[8];
+        (void)snprintf(id, sizeof id, "t%d", number);
+        (void)take_artifact(&c, id, number, "rain", number < 4 ? 1 : 2);
+    }
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(c.takes[i]->number, i + 1);
+    tb_collection_deinit(&c);
+}
+
 static void neighbours_share_their_prompt(void **state)
 {
     (void)state;
@@ -228,6 +243,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(news_in_any_order_make_the_same_list),
+        cmocka_unit_test(takes_of_one_second_stand_by_their_numbers),
         cmocka_unit_test(neighbours_share_their_prompt),
         cmocka_unit_test(filters_and_words_leave_what_fits),
         cmocka_unit_test(another_worker_leaves_what_waits),
