@@ -144,7 +144,7 @@ def the_mouse_scrolls_and_can_be_given_back() -> None:
             note(home, f"take {i} of many", i)
         with Tmux(home, 80, 24) as studio:
             studio.want("take 29 of many")
-            assert studio.tell("mouse_any_flag") == "1"
+            studio.want_that(lambda: studio.tell("mouse_any_flag") == "1", "mouse is off")
             before = studio.settle()
             for _ in range(8):
                 studio.type("\033[<64;20;8M")
