@@ -153,28 +153,6 @@ tb_status tb_models_find(tb_models *m, const char *name, const tb_installed **ou
     return st;
 }
 
-tb_status tb_models_require_whole(const tb_installed *model, tb_error *err)
-{
-    if (model->state == TB_INSTALLED_WHOLE)
-        return TIMBRE_OK;
-    tb_status st;
-    if (model->state == TB_INSTALLED_ABSENT)
-        st = tb_fail(err, TIMBRE_MODEL_MISSING, "the model '%.200s' is not installed", model->name);
-    else if (model->n_missing == 0)
-        st = tb_fail(err, TIMBRE_MODEL_MISSING, "the model '%.200s' has only begun to come",
-                     model->name);
-    else
-        st = tb_fail(err, TIMBRE_MODEL_MISSING,
-                     "the model '%.150s' is not whole: %zu file%s missing, such as '%.200s'",
-                     model->name, model->n_missing, model->n_missing == 1 ? " is" : "s are",
-                     model->missing == NULL ? "?" : model->missing);
-    if (model->provenance == TB_PROVENANCE_ADDED)
-        tb_fix(err, "bring its files back, or: timbre models rm %.200s", model->name);
-    else
-        tb_fix(err, "timbre models pull %.200s", model->name);
-    return st;
-}
-
 const char *tb_models_state_name(tb_installed_state state)
 {
     static const char *const names[] = {"absent", "partial", "whole"};
@@ -183,7 +161,7 @@ const char *tb_models_state_name(tb_installed_state state)
 
 const char *tb_models_provenance_name(tb_provenance provenance)
 {
-    static const char *const names[] = {"known", "pulled", "added", "cache"};
+    static const char *const names[] = {"known", "pulled", "added", "shipped", "cache"};
     return names[provenance];
 }
 

@@ -60,7 +60,7 @@ static tb_status choose_sketch(tb_model_choice *out, tb_error *err)
 static tb_status choose_installed(tb_app *app, const tb_installed_list *list,
                                   const tb_installed *item, tb_model_choice *out, tb_error *err)
 {
-    tb_status st = tb_models_require_whole(item, err);
+    tb_status st = tb_installed_require_whole(item, err);
     if (st != TIMBRE_OK) {
         if (access(item->name, F_OK) == 0)
             tb_fix(err, "%s%.150s, or --model ./%.150s for what is here",

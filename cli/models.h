@@ -39,10 +39,8 @@ TB_MUST_USE tb_status tb_models_read(tb_models *m, tb_error *err);
 /* The model `name` of m->list, which is read first. MODEL_MISSING with the nearest name. */
 TB_MUST_USE tb_status tb_models_find(tb_models *m, const char *name, const tb_installed **out,
                                      tb_error *err);
-/* MODEL_MISSING unless it is whole, with the command that brings the rest. */
-TB_MUST_USE tb_status tb_models_require_whole(const tb_installed *model, tb_error *err);
 
-/* "whole", "partial", "absent"; "known", "pulled", "added", "cache". */
+/* "whole", "partial", "absent"; "known", "pulled", "added", "shipped", "cache". */
 const char *tb_models_state_name(tb_installed_state state);
 const char *tb_models_provenance_name(tb_provenance provenance);
 

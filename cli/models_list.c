@@ -276,7 +276,7 @@ tb_status tb_models_path(tb_models *m, int *exit_code, tb_error *err)
     if (m->n_operands > 0) {
         st = tb_models_find(m, m->operands[0], &model, err);
         if (st == TIMBRE_OK)
-            st = tb_models_require_whole(model, err);
+            st = tb_installed_require_whole(model, err);
         if (st == TIMBRE_OK)
             path = model->path;
     }

@@ -116,7 +116,7 @@ static tb_status check_model(tb_models *m, const tb_pull_plan *plan, char **path
     char *facts = NULL;
     tb_status st = tb_models_find(m, plan->name, &model, err);
     if (st == TIMBRE_OK)
-        st = tb_models_require_whole(model, err);
+        st = tb_installed_require_whole(model, err);
     if (st == TIMBRE_OK && (*path = tb_strdup(model->path)) == NULL)
         st = tb_fail(err, TIMBRE_NO_MEMORY, "no memory for a path");
     if (st == TIMBRE_OK)

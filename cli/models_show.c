@@ -27,7 +27,8 @@ tb_status tb_models_describe(tb_app *app, const char *path, const char *tokenize
 static json_t *commands_of(const tb_installed *model)
 {
     bool is_to_fetch = model->state != TB_INSTALLED_WHOLE &&
-                       model->provenance != TB_PROVENANCE_ADDED;
+                       model->provenance != TB_PROVENANCE_ADDED &&
+                       model->provenance != TB_PROVENANCE_SHIPPED;
     return is_to_fetch ? json_sprintf("timbre models pull %s", model->name) : json_null();
 }
 
@@ -134,11 +135,9 @@ static void print_not_here(const tb_installed *model)
     }
     print_fact("licence", tb_licence_name(model->licence));
     print_sentence(licence.plain);
-    printf("  get it    %s ", model->provenance == TB_PROVENANCE_ADDED
-                                  ? "bring its files back, or: timbre models rm"
-                                  : "timbre models pull");
-    tb_print_clean(stdout, model->name);
-    printf("\n");
+    char *remedy = tb_installed_remedy(model);
+    print_fact("get it", remedy == NULL ? "" : remedy);
+    free(remedy);
 }
 
 /* ---- for people ---- */

@@ -90,7 +90,7 @@ static tb_status verify_models(examination *e, tb_error *err)
     if (m->n_operands > 0) {
         tb_status st = tb_models_find(m, m->operands[0], &model, err);
         if (st == TIMBRE_OK && model->state == TB_INSTALLED_ABSENT)
-            st = tb_models_require_whole(model, err);
+            st = tb_installed_require_whole(model, err);
         return st == TIMBRE_OK ? verify_one(e, model, err) : st;
     }
     tb_status st = tb_models_read(m, err);
@@ -109,14 +109,15 @@ static int report_bad(const examination *e)
     const tb_installed *model = e->bad;
     (void)tb_fail(&err, TIMBRE_VERIFY_FAILED, "%zu file%s not as they came", e->n_bad,
                   e->n_bad == 1 ? " is" : "s are");
-    if (model->provenance == TB_PROVENANCE_ADDED)
-        tb_fix(&err, "bring the files back from where they came, or: timbre models rm %.200s",
-               model->name);
+    char *remedy = tb_installed_remedy(model);
+    if (model->provenance == TB_PROVENANCE_ADDED || model->provenance == TB_PROVENANCE_SHIPPED)
+        tb_fix(&err, "%s", remedy == NULL ? "" : remedy);
     else
         tb_fix(&err, "%s%.200s%s%.200s", e->repairs ? "" : "timbre models verify ",
                e->repairs ? "" : model->name,
                e->repairs ? "timbre models pull " : " --repair, then timbre models pull ",
                model->name);
+    free(remedy);
     return tb_app_report(e->m->app, &err);
 }
 

@@ -31,7 +31,7 @@ static void read_manifest(const char *json, size_t size)
 {
     tb_manifest manifest;
     tb_error err = {0};
-    if (tb_manifest_parse(json, size, "riffusion-v1", &manifest, &err) != TIMBRE_OK) {
+    if (tb_manifest_parse(json, size, "riffusion-v1", NULL, &manifest, &err) != TIMBRE_OK) {
         check(err.message[0] != '\0' && manifest.files == NULL);
         return;
     }

@@ -9,6 +9,8 @@
 #include "engine/base/file.h"
 #include "engine/base/limits.h"
 #include "engine/base/number.h"
+#include "engine/base/path.h"
+#include "engine/base/program.h"
 #include "engine/base/str.h"
 
 static tb_status no_memory(tb_error *err)
@@ -210,6 +212,20 @@ static tb_status read_patience(tb_hub_patience *patience, tb_error *err)
     return st == TIMBRE_OK ? read_seconds("TIMBRE_HUB_STALL_S", &patience->stall_s, err) : st;
 }
 
+/* ---- what came with the program ---- */
+
+static tb_status find_shipped(char **out, tb_error *err)
+{
+    char *program = tb_program_path();
+    if (program == NULL)
+        return TIMBRE_OK;
+    char *folder = tb_path_folder(program);
+    *out = folder == NULL ? NULL : tb_strf("%s/../share/timbre/models", folder);
+    free(folder);
+    free(program);
+    return *out != NULL ? TIMBRE_OK : no_memory(err);
+}
+
 /* ---- all ---- */
 
 tb_status tb_hub_init(tb_hub *hub, const char *data_dir, tb_error *err)
@@ -225,6 +241,8 @@ tb_status tb_hub_init(tb_hub *hub, const char *data_dir, tb_error *err)
         st = read_token(hub, home, err);
     if (st == TIMBRE_OK)
         st = read_patience(&hub->patience, err);
+    if (st == TIMBRE_OK)
+        st = find_shipped(&hub->shipped, err);
     if (st == TIMBRE_OK && data_dir != NULL &&
         (hub->records = tb_strf("%s/models", data_dir)) == NULL)
         st = no_memory(err);
@@ -239,6 +257,7 @@ void tb_hub_deinit(tb_hub *hub)
 {
     free(hub->cache);
     free(hub->records);
+    free(hub->shipped);
     free(hub->endpoint);
     free(hub->token);
     free(hub->token_from);

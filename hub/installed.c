@@ -191,7 +191,9 @@ static tb_status add_recorded(const tb_hub *hub, const tb_manifest *manifest,
 {
     tb_installed *m = NULL;
     tb_here_files files = {0};
-    tb_provenance provenance = manifest->path != NULL ? TB_PROVENANCE_ADDED : TB_PROVENANCE_PULLED;
+    tb_provenance provenance = manifest->is_shipped     ? TB_PROVENANCE_SHIPPED
+                               : manifest->path != NULL ? TB_PROVENANCE_ADDED
+                                                        : TB_PROVENANCE_PULLED;
     tb_status st = push(list, manifest->name, manifest->licence, provenance, &m, err);
     if (st == TIMBRE_OK)
         st = tb_here_files_of_manifest(hub, manifest, &files, err);
@@ -313,7 +315,7 @@ static tb_status list_recorded(const tb_hub *hub, tb_installed_list *list, tb_st
         tb_manifest manifest = {0};
         tb_error why = {0};
         size_t n_before = list->n;
-        if (tb_registry_find(names[i]) == NULL &&
+        if (tb_registry_find(names[i]) == NULL && strcmp(names[i], TB_SHIPPED_MODEL) != 0 &&
             read_manifest(hub, names[i], &manifest, warnings)) {
             st = add_recorded(hub, &manifest, list, &why);
             st = settle(list, n_before, st, &why, warnings, err);
@@ -321,6 +323,19 @@ static tb_status list_recorded(const tb_hub *hub, tb_installed_list *list, tb_st
         tb_manifest_deinit(&manifest);
     }
     tb_names_free(names, n);
+    return st;
+}
+
+static tb_status list_shipped(const tb_hub *hub, tb_installed_list *list, tb_str *warnings,
+                              tb_error *err)
+{
+    tb_manifest manifest = {0};
+    tb_error why = {0};
+    size_t n_before = list->n;
+    tb_status st = TIMBRE_OK;
+    if (hub->shipped != NULL && read_manifest(hub, TB_SHIPPED_MODEL, &manifest, warnings))
+        st = settle(list, n_before, add_recorded(hub, &manifest, list, &why), &why, warnings, err);
+    tb_manifest_deinit(&manifest);
     return st;
 }
 
@@ -365,6 +380,8 @@ tb_status tb_installed_list_read(const tb_hub *hub, tb_installed_list *out, char
         st = list_begun(hub, out, err);
     if (st == TIMBRE_OK)
         st = list_repos(hub, out, &text, err);
+    if (st == TIMBRE_OK)
+        st = list_shipped(hub, out, &text, err);
     if (st != TIMBRE_OK)
         tb_installed_list_deinit(out);
     else if (warnings != NULL && text.len > 0)
@@ -385,7 +402,40 @@ const tb_installed *tb_installed_default(const tb_installed_list *list)
 {
     for (size_t i = 0; i < list->n; i++)
         if (list->items[i].state == TB_INSTALLED_WHOLE &&
-            list->items[i].provenance != TB_PROVENANCE_CACHE)
+            list->items[i].provenance < TB_PROVENANCE_SHIPPED)
             return &list->items[i];
     return NULL;
+}
+
+char *tb_installed_remedy(const tb_installed *model)
+{
+    if (model->provenance == TB_PROVENANCE_SHIPPED)
+        return tb_strdup("install Timbre again");
+    return tb_strf("%s%.200s",
+                   model->provenance == TB_PROVENANCE_ADDED
+                       ? "bring its files back, or: timbre models rm "
+                       : "timbre models pull ",
+                   model->name);
+}
+
+tb_status tb_installed_require_whole(const tb_installed *model, tb_error *err)
+{
+    if (model->state == TB_INSTALLED_WHOLE)
+        return TIMBRE_OK;
+    tb_status st;
+    if (model->state == TB_INSTALLED_ABSENT)
+        st = tb_fail(err, TIMBRE_MODEL_MISSING, "the model '%.200s' is not installed", model->name);
+    else if (model->n_missing == 0)
+        st = tb_fail(err, TIMBRE_MODEL_MISSING, "the model '%.200s' has only begun to come",
+                     model->name);
+    else
+        st = tb_fail(err, TIMBRE_MODEL_MISSING,
+                     "the model '%.150s' is not whole: %zu file%s missing, such as '%.200s'",
+                     model->name, model->n_missing, model->n_missing == 1 ? " is" : "s are",
+                     model->missing == NULL ? "?" : model->missing);
+    char *remedy = tb_installed_remedy(model);
+    if (remedy != NULL)
+        tb_fix(err, "%s", remedy);
+    free(remedy);
+    return st;
 }

@@ -15,11 +15,12 @@ typedef enum tb_installed_state {
 } tb_installed_state;
 
 typedef enum tb_provenance {
-    TB_PROVENANCE_KNOWN,  /* of the registry, whoever downloaded it */
-    TB_PROVENANCE_PULLED, /* fetched by name from the Hub */
-    TB_PROVENANCE_ADDED,  /* a path that Timbre was told of */
-    TB_PROVENANCE_CACHE,  /* downloaded by another program: usable by name, never the default,
-                         because  nothing says that it paints spectrograms */
+    TB_PROVENANCE_KNOWN,   /* of the registry, whoever downloaded it */
+    TB_PROVENANCE_PULLED,  /* fetched by name from the Hub */
+    TB_PROVENANCE_ADDED,   /* a path that Timbre was told of */
+    TB_PROVENANCE_SHIPPED, /* it came with the program: never the default, either */
+    TB_PROVENANCE_CACHE,   /* downloaded by another program: usable by name, never the default,
+                          because  nothing says that it paints spectrograms */
 } tb_provenance;
 
 typedef struct tb_installed {
@@ -38,7 +39,7 @@ typedef struct tb_installed {
 
 typedef struct tb_installed_list {
     tb_installed *items; /* known ones in the registry's order, then pulled and added ones (newest
-                            first), then those of other programs by name */
+                            first), those of other programs by name, the shipped one */
     size_t n;
 } tb_installed_list;
 
@@ -46,6 +47,10 @@ typedef struct tb_installed_list {
  * is left out; *warnings (may be NULL) gets an owned text, a line each, or NULL. */
 TB_MUST_USE tb_status tb_installed_list_read(const tb_hub *hub, tb_installed_list *out,
                                              char **warnings, tb_error *err);
+/* How a model that is not whole becomes so, as a sentence's end. Owned; NULL for memory. */
+char *tb_installed_remedy(const tb_installed *model) TB_MUST_USE;
+/* MODEL_MISSING unless it is whole: what is missing, and the remedy. */
+TB_MUST_USE tb_status tb_installed_require_whole(const tb_installed *model, tb_error *err);
 void tb_installed_list_deinit(tb_installed_list *list);
 /* Borrowed from the list; NULL: no such name. */
 const tb_installed *tb_installed_find(const tb_installed_list *list, const char *name);

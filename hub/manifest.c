@@ -123,7 +123,8 @@ static bool is_sha256(const char *text)
     return text != NULL && strlen(text) == 64 && tb_etag_is_valid(text);
 }
 
-static bool read_file(const json_t *object, tb_manifest_file *file)
+/* folder: that of a shipped model, else NULL. */
+static bool read_file(const json_t *object, const char *folder, tb_manifest_file *file)
 {
     const char *sha256 = json_string_value(json_object_get(object, "sha256"));
     const json_t *bytes = json_object_get(object, "bytes");
@@ -136,9 +137,17 @@ static bool read_file(const json_t *object, tb_manifest_file *file)
                    take_text(object, "commit", true, tb_commit_is_valid, &file->commit) &&
                    take_text(object, "etag", true, tb_etag_is_valid, &file->etag);
     bool is_in_repo = file->repo != NULL;
-    return is_good && is_in_repo == (file->commit != NULL) && is_in_repo == (file->etag != NULL) &&
-           take_text(object, "path", false, is_in_repo ? tb_repo_path_is_valid : is_absolute,
-                     &file->path);
+    bool is_relative = is_in_repo || folder != NULL;
+    is_good = is_good && is_in_repo == (file->commit != NULL) &&
+              is_in_repo == (file->etag != NULL) && !(is_in_repo && folder != NULL) &&
+              take_text(object, "path", false, is_relative ? tb_repo_path_is_valid : is_absolute,
+                        &file->path);
+    if (!is_good || folder == NULL)
+        return is_good;
+    char *path = tb_strf("%s/%s", folder, file->path);
+    free(file->path);
+    file->path = path;
+    return path != NULL;
 }
 
 static void free_file(tb_manifest_file *file)
@@ -149,7 +158,7 @@ static void free_file(tb_manifest_file *file)
     free(file->etag);
 }
 
-static tb_status read_files(const json_t *list, tb_manifest *m, tb_error *err)
+static tb_status read_files(const json_t *list, const char *folder, tb_manifest *m, tb_error *err)
 {
     size_t i;
     const json_t *object;
@@ -158,7 +167,7 @@ static tb_status read_files(const json_t *list, tb_manifest *m, tb_error *err)
     json_array_foreach(list, i, object)
     {
         tb_manifest_file file = {0};
-        tb_status st = read_file(object, &file)
+        tb_status st = read_file(object, folder, &file)
                            ? tb_manifest_add(m, &file, err)
                            : tb_fail(err, TIMBRE_BAD_FILE, "its file %zu makes no sense", i);
         free_file(&file);
@@ -168,7 +177,8 @@ static tb_status read_files(const json_t *list, tb_manifest *m, tb_error *err)
     return TIMBRE_OK;
 }
 
-static tb_status read_object(const json_t *root, const char *name, tb_manifest *m, tb_error *err)
+static tb_status read_object(const json_t *root, const char *name, const char *folder,
+                             tb_manifest *m, tb_error *err)
 {
     bool is_good = json_is_object(root) &&
                    json_integer_value(json_object_get(root, "schema")) == SCHEMA &&
@@ -179,41 +189,68 @@ static tb_status read_object(const json_t *root, const char *name, tb_manifest *
                    take_text(root, "made_at", false, NULL, &m->made_at);
     if (!is_good || strcmp(m->name, name) != 0)
         return tb_fail(err, TIMBRE_BAD_FILE, "it is no manifest of '%.100s'", name);
-    return read_files(json_object_get(root, "files"), m, err);
+    m->is_shipped = folder != NULL;
+    if (m->is_shipped && (m->path != NULL || (m->path = tb_strdup(folder)) == NULL))
+        return tb_fail(err, TIMBRE_BAD_FILE, "a shipped model names no path");
+    return read_files(json_object_get(root, "files"), folder, m, err);
 }
 
-tb_status tb_manifest_parse(const char *bytes, size_t len_bytes, const char *name, tb_manifest *out,
-                            tb_error *err)
+tb_status tb_manifest_parse(const char *bytes, size_t len_bytes, const char *name,
+                            const char *folder, tb_manifest *out, tb_error *err)
 {
     json_error_t why;
     *out = (tb_manifest){0};
     json_t *root = json_loadb(bytes, len_bytes, JSON_REJECT_DUPLICATES, &why);
     tb_status st = root == NULL ? tb_fail(err, TIMBRE_BAD_FILE, "it is no JSON: %s, line %d",
                                           why.text, why.line)
-                                : read_object(root, name, out, err);
+                                : read_object(root, name, folder, out, err);
     json_decref(root);
     if (st != TIMBRE_OK)
         tb_manifest_deinit(out);
     return st;
 }
 
-tb_status tb_manifest_read(const tb_hub *hub, const char *name, tb_manifest *out, tb_error *err)
+static tb_status read_at(const char *path, const char *name, const char *folder, tb_manifest *out,
+                         tb_error *err)
 {
-    char *path = NULL, *bytes = NULL;
+    char *bytes = NULL;
     size_t len_bytes = 0;
-    *out = (tb_manifest){0};
-    tb_status st = tb_manifest_path(hub, name, &path, err);
-    if (st == TIMBRE_OK)
-        st = tb_file_read(path, TB_MANIFEST_MAX_BYTES, &bytes, &len_bytes, err);
+    tb_status st = tb_file_read(path, TB_MANIFEST_MAX_BYTES, &bytes, &len_bytes, err);
     if (st == TIMBRE_OK &&
-        (st = tb_manifest_parse(bytes, len_bytes, name, out, err)) != TIMBRE_OK) {
+        (st = tb_manifest_parse(bytes, len_bytes, name, folder, out, err)) != TIMBRE_OK)
         tb_error_name(err, path);
+    free(bytes);
+    return st;
+}
+
+static tb_status read_record(const tb_hub *hub, const char *name, tb_manifest *out, tb_error *err)
+{
+    char *path = NULL;
+    tb_status st = tb_manifest_path(hub, name, &path, err);
+    if (st == TIMBRE_OK && (st = read_at(path, name, NULL, out, err)) == TIMBRE_BAD_FILE)
         tb_fix(err, "remove '%s' and pull the model again; what is whole is not fetched twice",
                path);
-    }
-    free(bytes);
     free(path);
     return st;
+}
+
+static tb_status read_shipped(const tb_hub *hub, const char *name, tb_manifest *out, tb_error *err)
+{
+    char *folder = tb_strf("%s/%s", hub->shipped, name);
+    char *path = folder == NULL ? NULL : tb_strf("%s/MANIFEST.json", folder);
+    tb_status st = path == NULL ? no_memory(err) : read_at(path, name, folder, out, err);
+    if (st == TIMBRE_BAD_FILE)
+        tb_fix(err, "install Timbre again");
+    free(path);
+    free(folder);
+    return st;
+}
+
+tb_status tb_manifest_read(const tb_hub *hub, const char *name, tb_manifest *out, tb_error *err)
+{
+    *out = (tb_manifest){0};
+    bool may_be_shipped = hub->shipped != NULL && strcmp(name, TB_SHIPPED_MODEL) == 0;
+    return may_be_shipped ? read_shipped(hub, name, out, err) : read_record(hub, name, out, err);
 }
 
 /* ---- write ---- */

@@ -1,13 +1,17 @@
 /*
  * What Timbre knows of a model that it fetched or was told of: DATA_DIR/models/NAME.json (the '/'
  * of "org/name" is "--"). Every file with size and SHA-256, so that `verify` needs no network, and
- * who brought it, so that `rm` takes away only that.
+ * who brought it, so that `rm` takes away only that. A model that comes with the program has the
+ * same in its folder, MANIFEST.json, with paths relative to that.
  */
 #ifndef TB_HUB_MANIFEST_H
 #define TB_HUB_MANIFEST_H
 
 #include "engine/base/hash.h"
 #include "hub/hub.h"
+
+/* The one model that comes with the program, where it was packed with it. */
+#define TB_SHIPPED_MODEL "timbre-mini"
 
 typedef struct tb_manifest_file {
     char *repo;   /* NULL: a file of an added path */
@@ -20,11 +24,12 @@ typedef struct tb_manifest_file {
 } tb_manifest_file;
 
 typedef struct tb_manifest {
-    char *name;     /* "riffusion-v1", "org/name", or the name given to an added path */
-    char *licence;  /* id; "unknown" */
-    char *revision; /* what was asked for: "main"; NULL: an added path */
-    char *path;     /* an added path: what the engine opens, absolute; else NULL */
-    char *made_at;  /* RFC 3339, UTC */
+    char *name;      /* "riffusion-v1", "org/name", or the name given to an added path */
+    char *licence;   /* id; "unknown" */
+    char *revision;  /* what was asked for: "main"; NULL: an added path */
+    char *path;      /* an added or shipped one: what the engine opens; else NULL */
+    char *made_at;   /* RFC 3339, UTC */
+    bool is_shipped; /* it came with the program */
     tb_manifest_file *files;
     size_t n_files;
 } tb_manifest;
@@ -32,7 +37,8 @@ typedef struct tb_manifest {
 /* A name for `add` and file names of manifests: a repository's, or one such part alone. */
 bool tb_model_name_is_valid(const char *name);
 
-/* NOT_FOUND: there is none. BAD_FILE: damaged, or it names what is not valid. */
+/* The record of a name, or of what came with the program. NOT_FOUND: there is none. BAD_FILE:
+ * damaged, or it names what is not valid. */
 TB_MUST_USE tb_status tb_manifest_read(const tb_hub *hub, const char *name, tb_manifest *out,
                                        tb_error *err);
 /* Whole or not at all; makes the folder. PERMISSION, NO_SPACE, IO. */

@@ -16,8 +16,8 @@
 /* DATA_DIR/models/NAME.json, owned. BAD_INPUT: the name; NOT_FOUND: no data folder. */
 TB_MUST_USE tb_status tb_manifest_path(const tb_hub *hub, const char *name, char **out,
                                        tb_error *err);
-/* The manifest of `name` in these bytes. BAD_FILE. */
+/* The manifest of `name` in these bytes; folder: that of a shipped model, else NULL. BAD_FILE. */
 TB_MUST_USE tb_status tb_manifest_parse(const char *bytes, size_t len_bytes, const char *name,
-                                        tb_manifest *out, tb_error *err);
+                                        const char *folder, tb_manifest *out, tb_error *err);
 
 #endif

@@ -304,6 +304,12 @@ tb_status tb_remove(const tb_hub *hub, const tb_installed *model, bool force, tb
 {
     remover r = {.hub = hub, .model = model, .forces = force, .out = out};
     *out = (tb_removal){.is_forgotten_only = model->provenance == TB_PROVENANCE_ADDED};
+    if (model->provenance == TB_PROVENANCE_SHIPPED) {
+        tb_status st = tb_fail(err, TIMBRE_BAD_INPUT, "the model '%.200s' belongs to the program",
+                               model->name);
+        tb_fix(err, "it answers only where --model names it");
+        return st;
+    }
     tb_status st = out->is_forgotten_only ? TIMBRE_OK : remove_all(&r, err);
     /* last: a removal that was stopped can go on */
     return st == TIMBRE_OK ? tb_manifest_remove(hub, model->name, err) : st;

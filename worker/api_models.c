@@ -27,6 +27,7 @@ static const char *const states[] = {[TB_INSTALLED_ABSENT] = "absent",
 static const char *const provenances[] = {[TB_PROVENANCE_KNOWN] = "known",
                                           [TB_PROVENANCE_PULLED] = "pulled",
                                           [TB_PROVENANCE_ADDED] = "added",
+                                          [TB_PROVENANCE_SHIPPED] = "shipped",
                                           [TB_PROVENANCE_CACHE] = "cache"};
 
 /* The pull of a model as it was told last; null: none. */

@@ -12,12 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifdef __APPLE__
-#include <mach-o/dyld.h>
-#endif
-
 #include "engine/base/clock.h"
 #include "engine/base/path.h"
+#include "engine/base/program.h"
 #include "engine/base/str.h"
 #include "worker/generator_frames.h"
 
@@ -29,15 +26,8 @@ enum { READABLE_MAX = 16, START_MS = 60000, LEAVE_MS = 500 };
 
 static char *own_path(const tb_worker *worker)
 {
-    if (worker->options->program != NULL)
-        return tb_strdup(worker->options->program);
-#ifdef __APPLE__
-    char path[4096];
-    uint32_t size = sizeof path;
-    return _NSGetExecutablePath(path, &size) == 0 ? tb_strdup(path) : NULL;
-#else
-    return tb_strdup("/proc/self/exe");
-#endif
+    return worker->options->program != NULL ? tb_strdup(worker->options->program)
+                                            : tb_program_again();
 }
 
 /* ---- what it may read ---- */

@@ -43,27 +43,10 @@ static tb_status find_tokenizer(const tb_worker_options *options, const tb_insta
                                   : TIMBRE_OK;
 }
 
-static tb_status require_whole(const tb_installed *item, tb_error *err)
-{
-    if (item->state == TB_INSTALLED_WHOLE)
-        return TIMBRE_OK;
-    tb_status st = item->state == TB_INSTALLED_ABSENT || item->missing == NULL
-                       ? tb_fail(err, TIMBRE_MODEL_MISSING, "the model '%.200s' is not installed",
-                                 item->name)
-                       : tb_fail(err, TIMBRE_MODEL_MISSING,
-                                 "the model '%.150s' is not whole: %zu missing, such as '%.200s'",
-                                 item->name, item->n_missing, item->missing);
-    if (item->provenance == TB_PROVENANCE_ADDED)
-        tb_fix(err, "bring its files back, or: timbre models rm %.200s", item->name);
-    else
-        tb_fix(err, "timbre models pull %.200s", item->name);
-    return st;
-}
-
 static tb_status place_installed(const tb_worker_options *options, const tb_installed_list *list,
                                  const tb_installed *item, tb_model_place *out, tb_error *err)
 {
-    tb_status st = require_whole(item, err);
+    tb_status st = tb_installed_require_whole(item, err);
     if (st == TIMBRE_OK)
         st = fill(out, item->name, item->path, item->tokenizer, err);
     return st == TIMBRE_OK ? find_tokenizer(options, list, out, err) : st;

@@ -10,13 +10,11 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#ifdef __APPLE__
-#include <mach-o/dyld.h>
-#endif
 
 #include "cli/signals.h"
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
+#include "engine/base/program.h"
 #include "engine/base/str.h"
 
 #ifdef __APPLE__
@@ -36,18 +34,6 @@ bool tb_worker_answers(const char *socket_path)
     if (fd >= 0)
         (void)close(fd);
     return answers;
-}
-
-/* This program's file. Owned; NULL: not known. */
-static char *find_program(void)
-{
-#ifdef __APPLE__
-    char path[4096];
-    uint32_t size = sizeof path;
-    return _NSGetExecutablePath(path, &size) == 0 ? tb_strdup(path) : NULL;
-#else
-    return tb_strdup("/proc/self/exe");
-#endif
 }
 
 /* The last line of the log from `from` on, in out; "" when there is none. */
@@ -143,7 +129,7 @@ tb_status tb_worker_start(tb_app *app, const char *data_dir, const char *socket_
     tb_status st = tb_dir_make(data_dir, err);
     if (st != TIMBRE_OK)
         return st;
-    char *program = find_program(), *log = tb_strf("%s/worker.log", data_dir);
+    char *program = tb_program_again(), *log = tb_strf("%s/worker.log", data_dir);
     char *folder = tb_strdup(data_dir);
     const char *config = tb_args_value(&app->args, "config");
     char *own_config = tb_strdup(config != NULL ? config : "");

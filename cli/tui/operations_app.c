@@ -5,6 +5,7 @@
 #include "cli/tui/operation_list.h"
 #include "cli/tui/studio.h"
 #include "engine/base/clock.h"
+#include "engine/base/program.h"
 
 enum { CONFIRM_S = 2 };
 
@@ -247,7 +248,7 @@ static void check(void *state, const timbre_cancel *cancel)
 {
     (void)cancel;
     checkup *c = state;
-    char *program = tb_studio_program();
+    char *program = tb_program_path();
     char *command = program != NULL ? tb_strf("'%s' doctor --color never 2>&1", program) : NULL;
     FILE *out = command != NULL ? popen(command, "r") : NULL;
     char bytes[1024];

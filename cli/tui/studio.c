@@ -12,9 +12,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#ifdef __APPLE__
-#include <mach-o/dyld.h>
-#endif
 
 #include "cli/paths.h"
 #include "cli/tui/draft.h"
@@ -108,18 +105,6 @@ static void forget_screen(tb_studio *studio)
 }
 
 /* ---- other programs ---- */
-
-char *tb_studio_program(void)
-{
-    char path[4096];
-#ifdef __APPLE__
-    uint32_t size = sizeof path;
-    return _NSGetExecutablePath(path, &size) == 0 ? tb_strdup(path) : NULL;
-#else
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    return n > 0 ? strndup(path, (size_t)n) : NULL;
-#endif
-}
 
 void tb_studio_suspend(tb_studio *studio)
 {

@@ -146,8 +146,6 @@ void tb_studio_draw(tb_studio *studio);
  * status, -1: it could not be run. */
 int tb_studio_run_program(tb_studio *studio, char *const argv[]);
 void tb_studio_suspend(tb_studio *studio);
-/* This program's file; owned, NULL: not known. */
-char *tb_studio_program(void);
 /* Show the file in the desktop's file manager. */
 void tb_studio_reveal(tb_studio *studio, const char *path);
 void tb_studio_close_overlay(tb_studio *studio);

@@ -349,6 +349,58 @@ static void a_setting_names_a_model(void **state)
     assert_non_null(strstr(result.out, "ok    model      mine is whole"));
 }
 
+/* The program as it is installed, with the tiny model beside it in place of the shipped one. */
+static void install(void)
+{
+    const char *program = getenv("TIMBRE_BIN");
+    const char *script = "mkdir -p bin share/timbre/models\n"
+                         "cp \"$2\" bin/timbre\n"
+                         "cp -R \"$1\" share/timbre/models/timbre-mini\n"
+                         "cd share/timbre/models/timbre-mini\n"
+                         "find . -type f | sed 's,^[.]/,,' | while read -r file; do\n"
+                         "    printf '%s{\"path\": \"%s\", \"bytes\": %s, \"sha256\": \"%s\"}' "
+                         "\"$comma\" \"$file\" \"$(wc -c < \"$file\" | tr -d ' ')\" "
+                         "\"$(sha256sum < \"$file\" | cut -c1-64)\"\n"
+                         "    comma=,\n"
+                         "done > ../files\n"
+                         "printf '{\"schema\": 1, \"name\": \"timbre-mini\", \"licence\": "
+                         "\"apache-2.0\", \"made_at\": \"now\", \"files\": [%s]}' "
+                         "\"$(cat ../files)\" > MANIFEST.json\n";
+    const char *argv[] = {"sh", "-ec", script, "sh", tiny, program, NULL};
+    program_run_argv(&home, &result, argv);
+    if (result.exit_code != 0)
+        fail_msg("%d: %s", result.exit_code, result.err);
+}
+
+static void what_came_with_the_program_is_named_and_never_default(void **state)
+{
+    (void)state;
+    char path[512], *before = strdup(getenv("TIMBRE_BIN"));
+    install();
+    (void)snprintf(path, sizeof path, "%s/bin/timbre", home.path);
+    (void)setenv("TIMBRE_BIN", path, 1);
+    assert_string_equal(listed("timbre-mini", "state"), "whole");
+    assert_string_equal(listed("timbre-mini", "provenance"), "shipped");
+    assert_string_equal(listed("timbre-mini", "licence"), "apache-2.0");
+    assert_string_equal(default_name(), "sketch");
+    RUN(TAKE("take.wav"), "--model", "timbre-mini");
+    assert_done();
+    RUN("gen", "--from", "take.wav", "-o", "again.wav");
+    assert_done();
+    shell("cmp take.wav again.wav");
+    RUN("models", "verify", "timbre-mini");
+    assert_done();
+    RUN("models", "rm", "timbre-mini");
+    assert_ended(2, "belongs to the program");
+    shell("rm share/timbre/models/timbre-mini/unet/*.safetensors");
+    RUN(TAKE("other.wav"), "--model", "timbre-mini");
+    assert_ended(3, "install Timbre again");
+    RUN("models", "show", "timbre-mini");
+    assert_non_null(strstr(result.out, "install Timbre again"));
+    (void)setenv("TIMBRE_BIN", before, 1);
+    free(before);
+}
+
 static void what_other_programs_brought_is_named_and_never_default(void **state)
 {
     (void)state;
@@ -447,6 +499,7 @@ int main(void)
         cmocka_unit_test_teardown(names_come_before_paths, clean),
         cmocka_unit_test_teardown(a_repeat_says_what_to_fetch, clean),
         cmocka_unit_test_teardown(a_setting_names_a_model, clean),
+        cmocka_unit_test_teardown(what_came_with_the_program_is_named_and_never_default, clean),
         cmocka_unit_test_teardown(what_other_programs_brought_is_named_and_never_default, clean),
         cmocka_unit_test_teardown(verify_names_wrong_files, clean),
         cmocka_unit_test_teardown(convert_writes_one_file, clean),

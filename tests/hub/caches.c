@@ -47,7 +47,8 @@ bool is_there(const char *path)
 
 void caches_clear(void)
 {
-    sh("rm -rf cache data");
+    sh("rm -rf cache data share");
+    hub.shipped = NULL;
 }
 
 const char *etag_of(const char *path, const char *text)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hub/upkeep.h"
 #include "tests/hub/caches.h"
 #include "tests/support/folder.h"
 
@@ -272,6 +273,93 @@ static void damage_is_said_and_hides_nothing(void **state)
     tb_installed_list_deinit(&list);
 }
 
+#define WEIGHTS_SHA256 "1b465fa6b6bcbc06a3199e3d2d8aec35d37494a712f888b6d5536684dd89d0f0"
+
+/* A model beside the program, of one file, "weights\n", that its manifest calls `path`. */
+static void put_shipped(const char *path)
+{
+    static char shipped[] = "share";
+    hub.shipped = shipped;
+    sh("rm -rf share && mkdir -p share/timbre-mini/unet && "
+       "echo weights > share/timbre-mini/unet/w.safetensors && "
+       "printf '{\"schema\": 1, \"name\": \"timbre-mini\", \"licence\": \"apache-2.0\", "
+       "\"made_at\": \"2026-01-01T00:00:00Z\", \"files\": [{\"path\": \"%%s\", \"bytes\": 8, "
+       "\"sha256\": \"" WEIGHTS_SHA256 "\"}]}' '%s' > share/timbre-mini/MANIFEST.json",
+       path);
+}
+
+static void what_came_with_the_program_is_named_and_never_default(void **state)
+{
+    (void)state;
+    caches_clear();
+    put_shipped("unet/w.safetensors");
+    tb_installed_list list;
+    assert_int_equal(tb_installed_list_read(&hub, &list, NULL, NULL), TIMBRE_OK);
+    assert_null(tb_installed_default(&list));
+    tb_installed_list_deinit(&list);
+    const tb_installed *m = find("timbre-mini");
+    assert_non_null(m);
+    assert_int_equal(m->provenance, TB_PROVENANCE_SHIPPED);
+    assert_int_equal(m->state, TB_INSTALLED_WHOLE);
+    assert_string_equal(m->path, "share/timbre-mini");
+    assert_string_equal(m->licence, "apache-2.0");
+    assert_int_equal(m->len_bytes, 8);
+
+    tb_verification v;
+    assert_int_equal(tb_verify(&hub, m, false, NULL, &v, NULL), TIMBRE_OK);
+    assert_int_equal(v.n, 1);
+    assert_int_equal(v.n_bad, 0);
+    tb_verification_deinit(&v);
+    sh("echo WEIGHTS > share/timbre-mini/unet/w.safetensors");
+    assert_int_equal(tb_verify(&hub, m, true, NULL, &v, NULL), TIMBRE_OK);
+    assert_int_equal(v.n_bad, 1);
+    tb_verification_deinit(&v);
+    assert_true(is_there("share/timbre-mini/unet/w.safetensors"));
+
+    tb_removal removal;
+    tb_error err = {0};
+    assert_int_equal(tb_remove(&hub, m, true, &removal, &err), TIMBRE_BAD_INPUT);
+    assert_true(is_there("share/timbre-mini/unet/w.safetensors"));
+    const char *files[] = {place_of("share/timbre-mini/unet/w.safetensors")};
+    assert_int_equal(
+        tb_installed_add(&hub, "timbre-mini", "/elsewhere", "mit", files, 1, NULL, NULL),
+        TIMBRE_EXISTS);
+}
+
+static void what_came_with_the_program_may_be_damaged(void **state)
+{
+    (void)state;
+    caches_clear();
+    put_shipped("unet/w.safetensors");
+    sh("echo more >> share/timbre-mini/unet/w.safetensors");
+    const tb_installed *m = find("timbre-mini");
+    assert_int_equal(m->state, TB_INSTALLED_PARTIAL);
+    tb_error err = {0};
+    assert_int_equal(tb_installed_require_whole(m, &err), TIMBRE_MODEL_MISSING);
+    assert_non_null(strstr(err.message, "w.safetensors"));
+    assert_non_null(strstr(err.fix, "install Timbre again"));
+
+    static const char *const outside[] = {"/etc/passwd", "../w", "unet/../../w", ""};
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
+        tb_installed_list list;
+        char *warnings = NULL;
+        put_shipped(outside[i]);
+        assert_int_equal(tb_installed_list_read(&hub, &list, &warnings, NULL), TIMBRE_OK);
+        assert_null(tb_installed_find(&list, "timbre-mini"));
+        assert_non_null(strstr(warnings, "MANIFEST.json"));
+        free(warnings);
+        tb_installed_list_deinit(&list);
+    }
+    sh("rm -r share");
+    assert_null(find("timbre-mini")); /* packed without it */
+    /* a record of that name is none: the name is taken */
+    sh("mkdir -p data/models && printf '{\"schema\": 1, \"name\": \"timbre-mini\", "
+       "\"licence\": \"mit\", \"path\": \"/x\", \"made_at\": \"\", \"files\": [{\"path\": "
+       "\"/x\", \"bytes\": 8, \"sha256\": \"" WEIGHTS_SHA256 "\"}]}' "
+       "> data/models/timbre-mini.json");
+    assert_null(find("timbre-mini"));
+}
+
 /* Links that lead out or round, and folders where files should be. */
 static void a_hostile_cache_is_only_looked_at(void **state)
 {
@@ -303,6 +391,8 @@ int main(void)
         cmocka_unit_test_teardown(the_default_is_the_best_that_somebody_chose, forget),
         cmocka_unit_test_teardown(an_added_name_is_nobody_elses, forget),
         cmocka_unit_test_teardown(damage_is_said_and_hides_nothing, forget),
+        cmocka_unit_test_teardown(what_came_with_the_program_is_named_and_never_default, forget),
+        cmocka_unit_test_teardown(what_came_with_the_program_may_be_damaged, forget),
         cmocka_unit_test_teardown(a_hostile_cache_is_only_looked_at, forget),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);

@@ -313,7 +313,9 @@ ANSWERS: Json = {
                         "id": text(),
                         "title": text(null=True),
                         "state": text(enum=["absent", "partial", "whole"]),
-                        "provenance": text(enum=["known", "pulled", "added", "cache", "built-in"]),
+                        "provenance": text(
+                            enum=["known", "pulled", "added", "shipped", "cache", "built-in"]
+                        ),
                         "licence": text(),
                         "bytes": count(),
                         "is_default": flag(),
