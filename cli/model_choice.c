@@ -146,7 +146,7 @@ static tb_status choose_default(tb_app *app, const tb_installed_list *list, tb_m
                                 : choose_installed(app, list, item, out, err);
     if (st != TIMBRE_OK)
         return st;
-    out->why = tb_strdup(item == NULL ? "no neural model is installed"
+    out->why = tb_strdup(item == NULL ? "no neural model was fetched or added"
                          : item->known != NULL
                              ? "it is the first of the known models that is whole"
                              : "it is the newest of the models that you fetched or added");

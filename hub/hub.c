@@ -220,10 +220,15 @@ static tb_status find_shipped(char **out, tb_error *err)
     if (program == NULL)
         return TIMBRE_OK;
     char *folder = tb_path_folder(program);
-    *out = folder == NULL ? NULL : tb_strf("%s/../share/timbre/models", folder);
+    char *place = folder == NULL ? NULL : tb_strf("%s/../share/timbre/models", folder);
+    if (place != NULL)
+        *out = realpath(place, NULL); /* NULL: nothing was packed with it */
     free(folder);
     free(program);
-    return *out != NULL ? TIMBRE_OK : no_memory(err);
+    if (place == NULL)
+        return no_memory(err);
+    free(place);
+    return TIMBRE_OK;
 }
 
 /* ---- all ---- */

@@ -27,7 +27,7 @@ typedef struct tb_hub {
                          XDG_CACHE_HOME/huggingface/hub, ~/.cache/huggingface/hub */
     char *records;    /* DATA_DIR/models: manifests and consents; NULL: no data folder */
     char *shipped;    /* folder of models that came with the program: ../share/timbre/models seen
-                         from the program's own; NULL: not known */
+                         from the program's own; NULL: there is none */
     char *endpoint;   /* HF_ENDPOINT or https://huggingface.co, without a slash at the end */
     char *token;      /* HF_TOKEN, else the file HF_TOKEN_PATH or HF_HOME/token; NULL: none */
     char *token_from; /* where the token is from, for messages; NULL: none */

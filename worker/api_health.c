@@ -37,7 +37,7 @@ static json_t *describe_backends(const tb_model_place *place, const tb_error *wh
                         is_neural ? json_null()
                                   : json_string(why->code != TIMBRE_OK
                                                     ? why->message
-                                                    : "no neural model is installed")));
+                                                    : "no neural model was fetched or added")));
     return list;
 }
 

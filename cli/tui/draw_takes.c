@@ -96,11 +96,10 @@ void tb_draw_empty(tb_studio *studio)
                            dim) +
            1;
     if (studio->contact.health != NULL && !has_neural_model(studio) && row < area.rows)
-        (void)tb_draw_wrapped(
-            canvas, area, row, INDENT, 3,
-            "No neural model is installed: takes are sketches, composed by rules. "
-            "F2 downloads Riffusion.",
-            (tb_ink){.role = TB_ROLE_WARN});
+        (void)tb_draw_wrapped(canvas, area, row, INDENT, 3,
+                              "No neural model was fetched: takes are sketches, composed by rules. "
+                              "F2 downloads Riffusion.",
+                              (tb_ink){.role = TB_ROLE_WARN});
 }
 
 /* ---- rows ---- */
