@@ -132,7 +132,8 @@ static void the_list_has_what_is_known_and_the_sketch(void **state)
     assert_non_null(strstr(result.out, "  riffusion-v1 "));
     assert_non_null(strstr(result.out, "timbre models pull riffusion-v1\n"));
     assert_non_null(strstr(result.out, "* sketch "));
-    assert_non_null(strstr(result.out, "sketch answers, because no neural model was fetched or added"));
+    assert_non_null(
+        strstr(result.out, "sketch answers, because no neural model was fetched or added"));
     assert_non_null(strstr(result.out, "/.cache/huggingface/hub\n"));
     assert_string_equal(listed("riffusion-v1", "state"), "absent");
     assert_string_equal(listed("riffusion-v1", "provenance"), "known");

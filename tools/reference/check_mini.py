@@ -44,14 +44,17 @@ def check_vae() -> float:
     return max(worst(mean, known.mean), worst(log_variance, known.logvar), decoded)
 
 
-def check_unet() -> float:
-    config = PRESETS["full"].unet
+def unet_error(config: nets.UnetConfig) -> float:
     ours = nets.Unet(config)
     theirs = library(UNet2DConditionModel, nets.unet_json(config))
     ours.load_state_dict(theirs.state_dict())
     x, context = torch.randn(2, 8, 32, 24), torch.randn(2, 77, config.cross_width)
     times = torch.tensor([3, 871])
     return worst(ours(x, times, context), theirs(x, times, context).sample)
+
+
+def check_unet() -> float:
+    return max(unet_error(PRESETS[name].unet) for name in ("full", "cpu"))
 
 
 def check_text() -> float:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 SAVE_EVERY_S = 60.0
-WARM_UP_STEPS = 50
+WARM_UP_STEPS = 20
 NOT_DONE = 3  # exit status: run again to go on
 
 
@@ -107,6 +107,10 @@ class Loop:
     @property
     def progress(self) -> float:
         return min(1.0, self.spent_s / self.budget_s)
+
+    @property
+    def is_done(self) -> bool:
+        return self.progress >= 1
 
     def _rate_now(self) -> float:
         warm = min(1.0, (self.step + 1) / WARM_UP_STEPS)

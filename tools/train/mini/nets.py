@@ -8,6 +8,7 @@ The modules compute what diffusers 0.24 (AutoencoderKL, UNet2DConditionModel) an
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -46,7 +47,7 @@ class VaeConfig:
 
 @dataclass(frozen=True)
 class UnetConfig:
-    """The denoiser: attention at every level."""
+    """The denoiser: attention at every level but the first `n_plain` ones."""
 
     channels: tuple[int, ...]
     latent_channels: int
@@ -54,6 +55,7 @@ class UnetConfig:
     n_heads: int
     cross_width: int
     sample_size: int
+    n_plain: int = 0
     layers_per_block: int = 1
 
 
@@ -313,17 +315,24 @@ class Transformer(nn.Module):
 
 
 class UnetBlock(nn.Module):
-    """Resnet and transformer by turns, then a change of size."""
+    """Resnet and transformer by turns, or resnets alone, then a change of size."""
 
-    def __init__(self, widths_in: list[int], width: int, c: UnetConfig, resize: str | None):
+    def __init__(self, widths_in: list[int], level: int, c: UnetConfig, resize: str | None):
         super().__init__()
+        width = c.channels[level]
         time_width = 4 * c.channels[0]
         self.resnets = nn.ModuleList(
             Resnet(n, width, c.n_groups, UNET_EPS, time_width) for n in widths_in
         )
-        self.attentions = nn.ModuleList(Transformer(width, c) for _ in widths_in)
+        self.attentions = None
+        if level >= c.n_plain:
+            self.attentions = nn.ModuleList(Transformer(width, c) for _ in widths_in)
         self.downsamplers = nn.ModuleList([Down(width, 1)]) if resize == "down" else None
         self.upsamplers = nn.ModuleList([Up(width)]) if resize == "up" else None
+
+    def layer(self, i: int, x: Tensor, time: Tensor, context: Tensor) -> Tensor:
+        x = self.resnets[i](x, time)
+        return x if self.attentions is None else self.attentions[i](x, context)
 
 
 class UnetMiddle(nn.Module):
@@ -371,7 +380,7 @@ class Unet(nn.Module):
         for i, width in enumerate(widths):
             first = widths[max(i - 1, 0)]
             inputs = [first] + [width] * (n_layers - 1)
-            self.down_blocks.append(UnetBlock(inputs, width, c, "down" if i < n - 1 else None))
+            self.down_blocks.append(UnetBlock(inputs, i, c, "down" if i < n - 1 else None))
             skips += [width] * (n_layers + (i < n - 1))
         self.mid_block = UnetMiddle(widths[-1], c)
         self.up_blocks = nn.ModuleList()
@@ -381,7 +390,7 @@ class Unet(nn.Module):
             for _ in range(n_layers + 1):
                 inputs.append(below + skips.pop())
                 below = width
-            self.up_blocks.append(UnetBlock(inputs, width, c, "up" if i < n - 1 else None))
+            self.up_blocks.append(UnetBlock(inputs, n - 1 - i, c, "up" if i < n - 1 else None))
         self.conv_norm_out = nn.GroupNorm(c.n_groups, widths[0], eps=UNET_EPS)
         self.conv_out = nn.Conv2d(widths[0], c.latent_channels, 3, padding=1)
 
@@ -392,16 +401,16 @@ class Unet(nn.Module):
         x = self.conv_in(x)
         skips = [x]
         for block in self.down_blocks:
-            for resnet, attention in zip(block.resnets, block.attentions):
-                x = attention(resnet(x, time), context)
+            for i in range(len(block.resnets)):
+                x = block.layer(i, x, time, context)
                 skips.append(x)
             if block.downsamplers is not None:
                 x = block.downsamplers[0](x)
                 skips.append(x)
         x = self.mid_block(x, time, context)
         for block in self.up_blocks:
-            for resnet, attention in zip(block.resnets, block.attentions):
-                x = attention(resnet(torch.cat([x, skips.pop()], dim=1), time), context)
+            for i in range(len(block.resnets)):
+                x = block.layer(i, torch.cat([x, skips.pop()], dim=1), time, context)
             if block.upsamplers is not None:
                 x = block.upsamplers[0](x)
         return self.conv_out(F.silu(self.conv_norm_out(x)))
@@ -530,7 +539,7 @@ def vae_json(c: VaeConfig, scaling_factor: float, sample_size: int) -> dict[str,
 
 
 def unet_json(c: UnetConfig) -> dict[str, Any]:
-    n = len(c.channels)
+    attends = [level >= c.n_plain for level in range(len(c.channels))]
     return {
         "_class_name": "UNet2DConditionModel",
         "_diffusers_version": "0.24.0",
@@ -538,7 +547,7 @@ def unet_json(c: UnetConfig) -> dict[str, Any]:
         "attention_head_dim": c.n_heads,
         "block_out_channels": list(c.channels),
         "cross_attention_dim": c.cross_width,
-        "down_block_types": ["CrossAttnDownBlock2D"] * n,
+        "down_block_types": ["CrossAttnDownBlock2D" if a else "DownBlock2D" for a in attends],
         "flip_sin_to_cos": True,
         "freq_shift": 0,
         "in_channels": c.latent_channels,
@@ -547,8 +556,68 @@ def unet_json(c: UnetConfig) -> dict[str, Any]:
         "norm_num_groups": c.n_groups,
         "out_channels": c.latent_channels,
         "sample_size": c.sample_size,
-        "up_block_types": ["CrossAttnUpBlock2D"] * n,
+        "up_block_types": ["CrossAttnUpBlock2D" if a else "UpBlock2D" for a in reversed(attends)],
     }
+
+
+# ---- the first weights ----
+
+BRANCH_SCALE = 0.2
+FIRST_LOG_VARIANCE = -6.0
+
+
+def begin_resize(m: Down | Up) -> None:
+    """As a mean of four, or as a copy."""
+    weight = m.conv.weight.mul_(BRANCH_SCALE)
+    for c in range(len(weight)):
+        if isinstance(m, Down):
+            weight[c, c, :2, :2] += 0.25
+        else:
+            weight[c, c, 1, 1] += 1
+
+
+def begin_resnet(m: Resnet) -> None:
+    m.conv2.weight.mul_(BRANCH_SCALE)
+    if m.conv_shortcut is not None:
+        nn.init.orthogonal_(m.conv_shortcut.weight)
+
+
+def begin_vae(m: Vae) -> None:
+    n = m.config.latent_channels
+    m.quant_conv.weight[n:].zero_()
+    m.quant_conv.bias[n:].fill_(FIRST_LOG_VARIANCE)
+
+
+def begin_unet(m: Unet) -> None:
+    m.conv_out.weight.zero_()
+    m.conv_out.bias.zero_()
+
+
+def begin_embeddings(m: ClipEmbeddings) -> None:
+    """As CLIP: small beside what a step changes."""
+    nn.init.normal_(m.token_embedding.weight, std=0.02)
+    nn.init.normal_(m.position_embedding.weight, std=0.01)
+
+
+BEGINNINGS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    ((Down, Up), begin_resize),
+    (Resnet, begin_resnet),
+    (VaeAttention, lambda m: m.to_out[0].weight.mul_(BRANCH_SCALE)),
+    (Transformer, lambda m: m.proj_out.weight.mul_(BRANCH_SCALE)),
+    (ClipEmbeddings, begin_embeddings),
+    (Vae, begin_vae),
+    (Unet, begin_unet),
+)
+
+
+@torch.no_grad()
+def begin(network: nn.Module) -> None:
+    """So that a picture goes through from the first step: branches beside skips begin small,
+    changes of size as means and copies, latents with little noise, the denoiser's answer as 0."""
+    for module in network.modules():
+        for kind, set_first in BEGINNINGS:
+            if isinstance(module, kind):
+                set_first(module)
 
 
 def config_facts(config: TextConfig | VaeConfig | UnetConfig) -> dict[str, Any]:

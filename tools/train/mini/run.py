@@ -1,7 +1,7 @@
 """Trains a model from nothing, or goes on where an earlier run was stopped.
 
     python3 -m tools.train.mini.run --preset full|cpu|smoke --corpus PROGRAM --work DIR --out DIR
-        [--minutes 9,10] [--stop-after SECONDS] [--jobs N] [--seed S] [--device cpu|cuda]
+        [--budget 9,1,9] [--stop-after SECONDS] [--jobs N] [--seed S] [--device cpu|cuda]
 
 PROGRAM is the corpus renderer (tools/train/corpus of a build), DIR of --work holds what it renders
 and the checkpoints, DIR of --out becomes the model: a folder in diffusers' form that the engine
@@ -23,9 +23,9 @@ from tools.train.mini.loop import Stop
 from tools.train.mini.presets import PRESETS, Preset
 from tools.train.mini.words import Tokenizer, learn
 
-FACTS = {
+FACTS: dict[str, Any] = {
     "name": "Timbre mini",
-    "licence": "Apache-2.0",
+    "licence": "apache-2.0",
     "steps": 12,
     "cfg_scale": 4,
     "scheduler": "dpmpp_2m",
@@ -38,7 +38,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--corpus", type=Path, required=True, metavar="PROGRAM")
     parser.add_argument("--work", type=Path, required=True, metavar="DIR")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--minutes", metavar="A,B", help="of the two stages")
+    parser.add_argument("--budget", metavar="A,B,C", help="minutes of the three stages")
     parser.add_argument("--stop-after", type=float, metavar="SECONDS")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--seed", type=int, default=1)
@@ -46,16 +46,16 @@ def read_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def minutes_of(asked: str | None, preset: Preset) -> tuple[float, float]:
+def minutes_of(asked: str | None, preset: Preset) -> tuple[float, float, float]:
     if asked is None:
-        return preset.minutes[0], preset.minutes[1]
-    a, b = (float(part) for part in asked.split(","))
-    return a, b
+        return preset.minutes
+    a, b, c = (float(part) for part in asked.split(","))
+    return a, b, c
 
 
 def train(preset: Preset, asked: argparse.Namespace) -> dict[str, Any]:
-    """Returns what is worth telling: losses and steps of both stages."""
-    minutes = minutes_of(asked.minutes, preset)
+    """Returns what is worth telling: losses and steps of all stages."""
+    minutes = minutes_of(asked.budget, preset)
     stop = Stop(asked.stop_after)
     torch.manual_seed(asked.seed)
     render(asked.corpus, asked.work / "train", preset.n_clips, asked.seed, "train", asked.jobs)
@@ -64,32 +64,31 @@ def train(preset: Preset, asked: argparse.Namespace) -> dict[str, Any]:
     tokenizer = Tokenizer(asked.out / "tokenizer")
 
     vae = nets.Vae(preset.vae).to(asked.device)
-    pictures = corpus.pictures(asked.device)
-    first = stages.train_vae(vae, pictures, preset, minutes[0], asked.work, stop)
-    latents = stages.latents_of(vae.eval(), pictures)
+    nets.begin(vae)
+    first = stages.train_vae(vae, corpus, preset, minutes[0], asked.work, stop)
+    latents = stages.latents_of(vae, corpus, first.step, asked.work)
     scaling_factor = 1 / float(latents.std())
 
     text_config = nets.TextConfig(
         n_words, preset.text.width, preset.text.n_layers, preset.text.n_heads
     )
     denoiser = stages.Denoiser(nets.Text(text_config), nets.Unet(preset.unet)).to(asked.device)
+    nets.begin(denoiser)
+    tokens, latents = corpus.tokens(tokenizer), latents * scaling_factor
+    second = stages.train_reader(
+        denoiser.text, latents, tokens, corpus.topics(), preset, minutes[1], asked.work, stop
+    )
     no_tokens = torch.tensor(tokenizer(""))
-    second = stages.train_denoiser(
-        denoiser,
-        latents * scaling_factor,
-        corpus.tokens(tokenizer),
-        no_tokens,
-        preset,
-        minutes[1],
-        asked.work,
-        stop,
+    third = stages.train_denoiser(
+        denoiser, latents, tokens, no_tokens, preset, minutes[2], asked.work, stop
     )
     store.write_model(asked.out, denoiser.text, denoiser.unet, vae, scaling_factor, FACTS)
+    store.write_manifest(asked.out, "timbre-mini", FACTS["licence"])
     return {
         "clips": len(corpus),
         "words": n_words,
         "scaling_factor": scaling_factor,
-        "stages": [{"steps": s.step, "losses": s.losses} for s in (first, second)],
+        "stages": [{"steps": s.step, "losses": s.losses} for s in (first, second, third)],
     }
 
 

@@ -1,4 +1,4 @@
-"""Stage 1 learns pictures as latents, stage 2 latents from captions."""
+"""Stage 1 learns pictures as latents, stage 2 captions, stage 3 latents from captions."""
 
 from __future__ import annotations
 
@@ -11,20 +11,26 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tools.train.mini import nets
-from tools.train.mini.data import to_network
-from tools.train.mini.loop import Loop, Stop, draw_generator
+from tools.train.mini.data import Corpus, to_network
+from tools.train.mini.loop import Loop, Stop, draw_generator, save
 from tools.train.mini.presets import Preset
 from tools.train.mini.schedule import N_STEPS, alphas_cumprod
 
 KL_WEIGHT = 1e-6
+LEVEL_SCALES = (1, 4, 16)
 GRADIENT_SCALES = (1, 2, 4)
+GRADIENT_WEIGHT = 0.25  # with much more of it a flat grey is hard to leave
 SNR_LIMIT = 5.0
 DROPPED_CAPTIONS = 0.1
+READ_TOKENS = 32
 
 
 def narrow(device: str) -> Any:
-    """bf16 where the hardware is made for it."""
-    return torch.autocast("cuda", dtype=torch.bfloat16) if device == "cuda" else nullcontext()
+    """bf16 where the hardware is made for it: there it takes half the time."""
+    is_made = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)  # torch.cpu: since 2.4
+    if device == "cuda" or is_made():
+        return torch.autocast(device, dtype=torch.bfloat16)
+    return nullcontext()
 
 
 def compiled(module: nn.Module, device: str) -> Any:
@@ -39,12 +45,15 @@ def gradients(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def picture_loss(got: Tensor, want: Tensor) -> Tensor:
-    """L1, and L1 of the edges at several scales: onsets and partials count as much as levels."""
-    loss = (got - want).abs().mean()
-    for scale in GRADIENT_SCALES:
+    """L1 of levels and of edges, each at several scales: onsets and partials count, too."""
+    loss = torch.zeros((), device=got.device)
+    for scale in sorted({*LEVEL_SCALES, *GRADIENT_SCALES}):
         a, b = (F.avg_pool2d(t, scale) if scale > 1 else t for t in (got, want))
-        for x, y in zip(gradients(a), gradients(b)):
-            loss = loss + (x - y).abs().mean() / len(GRADIENT_SCALES)
+        if scale in LEVEL_SCALES:
+            loss = loss + (a - b).abs().mean()
+        if scale in GRADIENT_SCALES:
+            for x, y in zip(gradients(a), gradients(b)):
+                loss = loss + GRADIENT_WEIGHT * (x - y).abs().mean() / len(GRADIENT_SCALES)
     return loss
 
 
@@ -73,13 +82,15 @@ def draw_crops(pictures: Tensor, n: int, side: int, generator: torch.Generator) 
 
 
 def train_vae(
-    vae: nets.Vae, pictures: Tensor, preset: Preset, minutes: float, work: Path, stop: Stop
+    vae: nets.Vae, corpus: Corpus, preset: Preset, minutes: float, work: Path, stop: Stop
 ) -> Loop:
-    """pictures: [n, 512, 512] of uint8, on the device that trains."""
-    device = pictures.device.type
+    device = next(vae.parameters()).device.type
     loss = compiled(VaeLoss(vae), device)
     facts = {"vae": nets.config_facts(vae.config), "crop": preset.crop, "batch": preset.vae_batch}
     loop = Loop("autoencoder", vae, work / "vae.pt", facts, minutes, preset.vae_rate, stop)
+    if loop.is_done:
+        return loop
+    pictures = corpus.pictures(device)
     side = preset.crop // vae.config.factor
 
     def loss_of(step: int) -> Tensor:
@@ -95,7 +106,7 @@ def train_vae(
 
 
 @torch.no_grad()
-def latents_of(vae: nets.Vae, pictures: Tensor, batch: int = 8) -> Tensor:
+def encode(vae: nets.Vae, pictures: Tensor, batch: int = 8) -> Tensor:
     """The means, [n, latent_channels, 32, 32], on the pictures' device."""
     parts = []
     for i in range(0, len(pictures), batch):
@@ -104,7 +115,77 @@ def latents_of(vae: nets.Vae, pictures: Tensor, batch: int = 8) -> Tensor:
     return torch.cat(parts)
 
 
+def latents_of(vae: nets.Vae, corpus: Corpus, n_steps: int, work: Path) -> Tensor:
+    """Those of the corpus by a VAE of so many steps, as `encode`; kept in `work`."""
+    device, path = next(vae.parameters()).device.type, work / "latents.pt"
+    if path.exists():
+        found = torch.load(path, map_location=device)
+        if found["n_steps"] == n_steps:
+            return found["latents"]
+    latents = encode(vae.eval(), corpus.pictures(device))
+    save(path, {"n_steps": n_steps, "latents": latents})
+    return latents
+
+
 # ---- 2: captions ----
+
+
+class Reader(nn.Module):
+    """What a caption is about, from its last token: most of the 77 are ends and say the same, so any
+    attention sees that much. Tokens behind READ_TOKENS are ends in all but the longest captions."""
+
+    def __init__(self, text: nets.Text, n_topics: int, n_levels: int):
+        super().__init__()
+        self.text, self.n_topics = text, n_topics
+        self.answers = nn.Linear(text.config.width, n_topics + n_levels)
+
+    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, 77] to scores of topics and levels of the spectrum."""
+        answers = self.answers(self.text(tokens[:, :READ_TOKENS])[:, -1])
+        return answers[:, : self.n_topics], answers[:, self.n_topics :]
+
+
+def spectra_of(latents: Tensor) -> Tensor:
+    """[n, 2 * channels * 32]: mean and deviation of every row of latents, of deviation 1 each."""
+    levels = torch.cat([latents.mean(dim=3), latents.std(dim=3)], dim=1).flatten(1)
+    return (levels - levels.mean(dim=0)) / levels.std(dim=0).clamp_min(1e-4)
+
+
+def train_reader(
+    text: nets.Text,
+    latents: Tensor,
+    tokens: Tensor,
+    topics: Tensor,
+    preset: Preset,
+    minutes: float,
+    work: Path,
+    stop: Stop,
+) -> Loop:
+    """Without this the denoiser learns to do without captions long before it learns from them."""
+    device = latents.device.type
+    tokens, topics, spectra = tokens.to(device), topics.to(device), spectra_of(latents)
+    reader = Reader(text, topics.shape[1], spectra.shape[1]).to(device)
+    facts = {"text": nets.config_facts(text.config), "topics": topics.shape[1]}
+    with torch.no_grad():  # as often as topics are, to begin with
+        reader.answers.weight.mul_(0.1)
+        reader.answers.bias[: reader.n_topics] = topics.mean(dim=0).clamp_min(1e-3).logit()
+    loop = Loop("captions", reader, work / "text.pt", facts, minutes, preset.text_rate, stop)
+
+    def loss_of(step: int) -> Tensor:
+        rows = torch.randint(len(tokens), (preset.text_batch,), generator=draw_generator(3, step))
+        with narrow(device):
+            said, levels = reader(tokens[rows])
+        known = F.binary_cross_entropy_with_logits(said.float(), topics[rows])
+        return known + 0.2 * F.mse_loss(levels.float(), spectra[rows])
+
+    loop.run(loss_of)
+    with torch.no_grad():
+        places = text.text_model.embeddings.position_embedding.weight
+        places[READ_TOKENS:] = places[READ_TOKENS - 1]
+    return loop
+
+
+# ---- 3: latents from captions ----
 
 
 class Denoiser(nn.Module):

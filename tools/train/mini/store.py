@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import struct
+import zlib
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +48,20 @@ def write_whole(path: Path, data: bytes) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def write_png(path: Path, picture: Tensor) -> None:
+    """[height, width] of uint8, grey."""
+    height, width = picture.shape
+    rows = b"".join(b"\0" + row.numpy().tobytes() for row in picture)  # 0: a row as it is
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        check = zlib.crc32(name + data)
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", check)
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    body = chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b"")
+    write_whole(path, b"\x89PNG\r\n\x1a\n" + head + body)
 
 
 def safetensors(tensors: dict[str, Tensor]) -> bytes:
@@ -94,6 +111,22 @@ def write_weights(folder: Path, stem: str, module: torch.nn.Module, dtype: torch
     total = sum(t.numel() * t.element_size() for t in tensors.values())
     index = {"metadata": {"total_size": total}, "weight_map": places}
     write_json(folder / f"{stem}.safetensors.index.json", index)
+
+
+def write_manifest(folder: Path, name: str, licence: str) -> None:
+    """MANIFEST.json of a model that comes with the program: size and SHA-256 of every file."""
+    paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "MANIFEST.json")
+    files = [
+        {
+            "path": path.relative_to(folder).as_posix(),
+            "bytes": path.stat().st_size,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+        for path in paths
+    ]
+    made_at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    content = {"schema": 1, "name": name, "licence": licence, "made_at": made_at, "files": files}
+    write_json(folder / "MANIFEST.json", content)
 
 
 def write_model(
