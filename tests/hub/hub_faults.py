@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field as make_field
+from pathlib import Path
 from typing import Any
 
 
@@ -84,6 +85,13 @@ def status(reply: Reply, code: int = 500, error_code: str = "", message: str = "
 def retry_at(reply: Reply, seconds: float = 1, code: int = 429) -> None:
     """Retry-After as a date."""
     status(reply, code, Retry_After=email.utils.formatdate(time.time() + seconds, usegmt=True))
+
+
+def late(_reply: Reply, file: str = "", limit_s: float = 30) -> None:
+    """Not before the file is there."""
+    end = time.monotonic() + limit_s
+    while not Path(file).exists() and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 def cut(reply: Reply, after: int = 0) -> None:
@@ -182,7 +190,7 @@ def body(reply: Reply, text: str = "", n_deep: int = 0) -> None:
 FAULTS: dict[str, Callable[..., None]] = {
     each.__name__: each
     for each in (
-        body, chunked, cut, header, ignore_range, longer, many_headers, range_header, raw, redirect,
-        retry_at, shorter, slow, stall, status, without_length, wrong_bytes, wrong_range,
+        body, chunked, cut, header, ignore_range, late, longer, many_headers, range_header, raw,
+        redirect, retry_at, shorter, slow, stall, status, without_length, wrong_bytes, wrong_range,
     )
 }  # fmt: skip

@@ -261,10 +261,11 @@ def whose_a_blob_without_a_link_is() -> None:
     """One that a stopped pull left is ours and goes with the model; another program's stays."""
     with Hub() as hub, Home(hub) as home:
         repo = hub.repos[TINY].head
-        left, theirs = "unet/diffusion_pytorch_model.safetensors", "README.md"  # the smallest
+        left, theirs = "unet/diffusion_pytorch_model.safetensors", "README.md"
+        blobs = home.repo(TINY) / "blobs"
+        hub.faults.append(fault("late", "get", theirs, file=str(blobs / repo[left].etag)))
         hub.faults.append(fault("status", "get", theirs, code=403))
         check(home.pull(TINY).status != 0, "not stopped")
-        blobs = home.repo(TINY) / "blobs"
         hub.faults.clear()
         check((blobs / repo[left].etag).exists(), "the stopped pull left nothing to take")
         (blobs / repo[theirs].etag).write_bytes(repo[theirs].body)  # in an inode of its own

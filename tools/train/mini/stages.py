@@ -131,8 +131,8 @@ def latents_of(vae: nets.Vae, corpus: Corpus, n_steps: int, work: Path) -> Tenso
 
 
 class Reader(nn.Module):
-    """What a caption is about, from its last token: most of the 77 are ends and say the same, so any
-    attention sees that much. Tokens behind READ_TOKENS are ends in all but the longest captions."""
+    """What a caption is about, from its last token: most of the 77 are ends and say the same, so
+    any attention sees that much. Tokens behind READ_TOKENS are ends in all but the longest."""
 
     def __init__(self, text: nets.Text, n_topics: int, n_levels: int):
         super().__init__()
